@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/shared_places.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { PART_BYTES = 1 << 20 }; /* of a text, whose lines are counted together */
@@ -26,6 +27,7 @@ static void places_count(flow_shared_places *p, const flow_position *start, cons
 {
     const int rank = flow_comm_rank(comm), size = flow_comm_size(comm);
     const int64_t end = p->reader->text_bytes;
+    assert(p->parts != NULL && bytes != NULL);
     const int64_t first = flow_share_first(p->n_parts, rank, size), last = flow_share_first(p->n_parts, rank + 1, size);
     for (int64_t i = first; i < last; i++) {
         const int64_t from = start->offset + i * PART_BYTES, to = from + PART_BYTES;

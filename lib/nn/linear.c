@@ -106,7 +106,7 @@ static void apply_panel(const flow_linear *linear, const real *weights, int n, c
                         flow_activation kind, real *pre, real *y)
 {
     const real *w = weights + linear->weight + (size_t)panel->first * (size_t)linear->n_in;
-    fetch_outputs(linear, panel->count, n, pre + (size_t)panel->first * (size_t)n, (size_t)(panel->stride * n));
+    fetch_outputs(linear, panel->count, n, pre + (size_t)panel->first * (size_t)n, (size_t)panel->stride * (size_t)n);
     flow_gemm(false, false, panel->count, n, panel->depth, w, panel->stride * linear->n_in, x, n, 0,
               pre + (size_t)panel->first * (size_t)n, panel->stride * n);
     assert(linear->has_bias || (kind == FLOW_ACTIVATION_NONE && pre == y));
