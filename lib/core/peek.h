@@ -4,8 +4,8 @@
 #define FLOW_CORE_PEEK_H
 
 /* A descriptor of a regular file or a folder, for reading. -1 with errno otherwise: ENXIO for pipes, devices and
- * sockets, which are not opened. Who opens a named pipe and closes it again makes its writer fail, and then waits for
- * another one for ever. */
+ * sockets, which are not opened. If a named pipe is opened and closed, its writer fails, and the next reader waits for
+ * another writer. */
 int flow_peek_open(const char *path);
 
 #endif

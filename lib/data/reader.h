@@ -15,7 +15,7 @@ typedef struct flow_text_part {
     int64_t plain; /* 1: each row is a line, and there are no comments among them; else 0 */
 } flow_text_part;
 
-/* Dropped rows of a part of a table, for somebody who counts those of all parts in their order. */
+/* The dropped rows of a part of a table. The caller counts those of all parts, in their order. */
 typedef struct flow_dropped_rows {
     size_t n, n_valued;
     int64_t *numbers; /* (n), at least as many as the part has rows; -1 - number for a row without values */

@@ -20,7 +20,7 @@ typedef struct flow_row_sample {
     double threshold;
 } flow_row_sample;
 
-/* Whether the sample, as it is now, takes the row. A row that it does not take now, it never takes. */
+/* Returns whether the sample takes the row. If it returns false for a row once, it also does so later. */
 bool flow_row_sample_takes(const flow_row_sample *sample, int64_t number);
 /* Adds those of the rows (n, d) that are taken; numbers rise. Others may have been left out before. */
 flow_status flow_row_sample_add(flow_row_sample *sample, const double *rows, const int64_t *numbers, size_t n,

@@ -23,7 +23,7 @@ typedef struct row_run {
 flow_status row_run_make(row_run *run, flow_error *err);
 void row_run_release(row_run *run);
 
-/* The number of values in a row as it is read, with the optional column of the input. */
+/* Returns the number of values that one row of the input has, the optional column included. */
 size_t row_run_width(const flow_row_walk *walk);
 /* Reads up to n_max rows, and takes the weights out of them. */
 flow_status row_run_read(const row_run *run, flow_row_batch *batch, size_t n_max, flow_error *err);
