@@ -262,3 +262,14 @@ brief=(-n 4 -e 2 --set 'flow[1].hidden=[8]' --set train.batch=64)
     expect_status 2
     expect "the rows are images, of which every pixel is modelled"
 }
+
+@test "a table without a usable row is refused with what is wrong with the first" {
+    { echo x,y; seq -f '%g.5 2' 30; } >mixed.csv
+    for words in "init mixed.csv" "train mixed.csv"; do
+        # shellcheck disable=SC2086 # two words
+        run flowctl $words
+        expect_status 1
+        expect "no column has a number in four rows of five" "row 1 (line 2) has 2 fields where 1 is expected"
+    done
+    [ ! -e mixed.json ]
+}

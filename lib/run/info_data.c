@@ -14,29 +14,6 @@
 /* Looking at rows that cannot be used costs a pass over the data for each column. */
 enum { COUNTED_COLUMNS = 64 };
 
-/* The message (FLOW_ERROR_SIZE) of a reader about the first of them; "" for none. */
-static void info_find_first_invalid(char *message, const flow_run_info_data_result *out)
-{
-    enum { ROWS = 256 };
-    const int n_columns = out->data->n_columns;
-    flow_reader_options options = out->how;
-    options.columns = out->data->columns;
-    options.n_columns = n_columns;
-    flow_reader *reader = NULL;
-    flow_error err = {0};
-    size_t n = 0;
-    double *rows = calloc(ROWS, (size_t)n_columns * sizeof *rows);
-    flow_status status = rows == NULL ? FLOW_MEMORY : flow_reader_open(&reader, out->location, &options, &err);
-    do {
-        if (status == FLOW_OK)
-            status = flow_reader_read(reader, rows, NULL, ROWS, &n, &err);
-    } while (status == FLOW_OK && n > 0);
-    if (status != FLOW_OK)
-        memcpy(message, err.message, sizeof err.message);
-    flow_reader_close(reader);
-    free(rows);
-}
-
 /* A remark about a column that cannot be read; without memory there is none. */
 static void info_remark(flow_run_info_data_result *out, const char *name, const char *note)
 {
@@ -178,7 +155,7 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const flow_run_in
     const flow_dataset *data = out->data;
     out->invalid_rows = data->n_skipped;
     if (out->invalid_rows > 0 && !flow_is_standard(location)) /* standard input is gone once it has been read */
-        info_find_first_invalid(out->first_invalid, out);
+        flow_find_first_invalid(out->first_invalid, out->location, &out->how, out->data->columns, out->data->n_columns);
     snprintf(out->checksum, sizeof out->checksum, "crc32:%08lx", (unsigned long)data->checksum);
     out->without_numbers = (flow_text_list){out->others.n, (const char *const *)out->others.at};
     info_describe_pictures(out);

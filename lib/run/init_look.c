@@ -181,6 +181,16 @@ static flow_status look_for_missing(init_plan *plan, flow_error *err)
     return FLOW_OK;
 }
 
+static flow_status look_refuse_rows(const init_plan *plan, flow_error *err)
+{
+    const char *source = plan->sets[INIT_TRAIN].source;
+    const flow_reader_options how = {.missing = plan->missing, .csv = flow_csv_words_format(&plan->options->csv)};
+    char first[FLOW_ERROR_SIZE];
+    flow_find_first_invalid(first, source, &how, NULL, 0);
+    return flow_error_set(err, FLOW_DATA, "%s: no column has a number in four rows of five%s%s", source,
+                          first[0] != '\0' ? ". The first of these rows: " : "", first);
+}
+
 /* Without columns that miss too many, where the survey had to skip rows. */
 static flow_status look_without_gaps(init_plan *plan, bool again, flow_error *err)
 {
@@ -190,8 +200,7 @@ static flow_status look_without_gaps(init_plan *plan, bool again, flow_error *er
         look_set_aside(plan);
     }
     if (plan->n_surveyed == plan->n_context)
-        return flow_error_set(err, FLOW_DATA, "%s: no column has a number in four rows of five",
-                              plan->sets[INIT_TRAIN].source);
+        return look_refuse_rows(plan, err);
     return again || plan->n_surveyed < before ? look_survey(plan, err) : FLOW_OK;
 }
 

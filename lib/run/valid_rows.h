@@ -1,4 +1,4 @@
-/* Counting the rows whose value in a column can be used. */
+/* Rows whose values cannot be used: how many there are, and what is wrong with the first. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_VALID_ROWS_H
 #define FLOW_RUN_VALID_ROWS_H
@@ -12,5 +12,10 @@
  * NULL, *note is what is remarkable about the column, or NULL; the caller's. */
 int64_t flow_count_invalid(const char *location, const flow_reader_options *how, const char *name, int64_t *n_good,
                            char **note);
+
+/* The message of a reader about the first row that is not usable in these columns, or in all of them (NULL), such as
+ * "data.csv: row 17, column \"y\": ..."; "" where there is none. `how` as above. */
+void flow_find_first_invalid(char message[FLOW_ERROR_SIZE], const char *location, const flow_reader_options *how,
+                             const char *const *columns, int n_columns);
 
 #endif
