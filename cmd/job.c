@@ -99,7 +99,7 @@ static flow_status job_compare(bool mixed, console *con, flow_error *err)
 flow_status job_run(const command *cmd, common_args *common, bool mixed, console *con, flow_error *err)
 {
     const flow_comm *all = flow_comm_world();
-    FLOW_TRY(flow_comm_agree(all, flow_gemm_check(common->math, err), err));
+    FLOW_TRY(flow_comm_agree(all, flow_error_prefix(err, flow_gemm_check(common->math, err), "--math "), err));
     flow_math_choose(common->math);
     if (flow_comm_size(all) > 1 && !cmd->alone && !cmd->shares)
         return flow_error_set(err, FLOW_ARGUMENT, "%s cannot be shared by %d processes: start it as one", cmd->name,

@@ -19,8 +19,9 @@
  * written. FLOW_NUMERIC means that a result is not a number, because its row is far from everything the model was
  * trained on: all results are written, and the message names the first such row.
  *
- * The library changes two settings of the process: OpenBLAS computes with one thread from the first matrix product on,
- * and HDF5 prints no error messages while a function of the library is in it.
+ * The library changes settings of the process: OpenBLAS computes with one thread from the first matrix product on, HDF5
+ * prints no error messages while a function of the library is in it, and flow_set_math with bf16x3 asks the system for
+ * the AMX tiles.
  *
  * Compile with `pkg-config --cflags --libs flowctl`.
  */
@@ -53,6 +54,11 @@ FLOW_API flow_status flow_open(flow_handle **out, const char *path, flow_error *
 FLOW_API void flow_close(flow_handle *model);
 /* No result depends on this, bit for bit. */
 FLOW_API void flow_set_threads(flow_handle *model, int n_threads);
+/* The arithmetic of matrix products in later calls with this handle, by the names of `flowctl --math`: "float", as
+ * after flow_open, or "bf16x3", three products of bfloat16 numbers for one of floats, which is faster in wide layers
+ * and has a relative error of 4e-6. FLOW_ARGUMENT for another name, and for bf16x3 on a processor without AMX or in a
+ * library that computes in double; then the handle keeps what it had. */
+FLOW_API flow_status flow_set_math(flow_handle *model, const char *math, flow_error *err);
 
 FLOW_API int flow_dim(const flow_handle *model);         /* d */
 FLOW_API int flow_context_dim(const flow_handle *model); /* c; 0 for a model without context */

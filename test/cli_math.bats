@@ -90,7 +90,7 @@ near() {
 @test "a processor without AMX is refused, with what to do" {
     run env FLOWCTL_AMX=none "$FLOWCTL" logprob float.h5 test.csv --math bf16x3
     expect_status 2
-    expect 'no AMX tiles' 'use --math float'
+    expect '--math bf16x3: this processor has no AMX tiles' 'choose float'
     run flowctl logprob float.h5 test.csv --math half
     expect_status 2
     expect '--math takes one of float, bf16x3'
@@ -104,7 +104,7 @@ near() {
     FLOWCTL_AMX=emulate flowctl train spec.json -q -o one.h5 --math bf16x3 --set train.epochs=1 --force
     run env FLOWCTL_AMX=none "$FLOWCTL" train spec.json -q -o one.h5 --resume
     expect_status 2
-    expect 'one.h5 goes on as it began' 'use --math float'
+    expect 'one.h5 goes on as it began: --math bf16x3: ' 'choose float'
     run flowctl train spec.json -o one.h5 --resume --math float
     expect_status 0
     expect 'trained with --math bf16x3 up to here, and with --math float from here on'

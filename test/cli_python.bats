@@ -104,12 +104,19 @@ assert (detector.sample(4, context=np.tile([50, 0.5], (4, 1)))[0] == same).all()
 z, logdet = detector.to_latent(same, context=[50, 0.5])
 assert np.abs(detector.to_data(z, context=[50, 0.5])[0] - same).max() < 1e-3
 assert np.isfinite(logdet).all()
+# another arithmetic of products
+assert refuses(FlowError, '"half" is neither float nor bf16x3', Flow, "moons.h5", math="half") == "ARGUMENT"
+wide, parts = Flow("wide.h5"), Flow("wide.h5", math="bf16x3")
+difference = np.abs(parts.logprob(x) - wide.logprob(x)).max()
+assert 0 < difference < 1e-3, difference
 moons.close()
 moons.close()
 refuses(ValueError, "closed", moons.logprob, x)
 print("all refused")
 PYTHON
-    run --separate-stderr "$python" refusals.py
+    "$FLOWCTL" train "$root/configs/moons.json" --set train.epochs=1 --set flow='["standardize", "realnvp"]' -q \
+        -o wide.h5
+    run --separate-stderr env FLOWCTL_AMX=emulate "$python" refusals.py
     expect_status 0
     [ "$output" = "all refused" ]
 }

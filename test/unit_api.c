@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/memory.h"
@@ -18,12 +19,14 @@
 #include "flow/rows.h"
 #include "harness.h"
 #include "model/model.h"
+#include "num/gemm_bf16x3.h"
+#include "num/math_mode.h"
 #include "num/rng.h"
 #include "values.h"
 
 enum { DIM = 3, CONTEXT = 2, WIDTH = DIM + CONTEXT, N = 700 };
 
-static char path[TEST_PATH_SIZE], conditional_path[TEST_PATH_SIZE];
+static char path[TEST_PATH_SIZE], conditional_path[TEST_PATH_SIZE], wide_path[TEST_PATH_SIZE];
 
 static const char *const columns[DIM] = {"x", "y", "energy"};
 
@@ -81,21 +84,30 @@ static int make_model(void **state)
         return -1;
     strcpy(path, at("model.h5"));
     strcpy(conditional_path, at("conditional.h5"));
+    strcpy(wide_path, at("wide.h5"));
     flow_status status = write_model(path, "{" FLOW_JSON "}", 0, &err);
     if (status == FLOW_OK)
         status = write_model(conditional_path, "{\"data\": {\"context\": [\"angle\", \"time\"]}, " FLOW_JSON
                              ", \"embedding\": {\"hidden\": [8], \"features\": 3}}", CONTEXT, &err);
+    if (status == FLOW_OK)
+        status = write_model(wide_path, "{\"base\": \"normal\", \"flow\": [\"standardize\", "
+                             "{\"type\": \"realnvp\", \"repeat\": 2, \"hidden\": [64, 64]}]}", 0, &err);
     if (status != FLOW_OK)
         print_error("%s\n", err.message);
     return status == FLOW_OK ? 0 : -1;
 }
 
-static flow_handle *open_model(void)
+static flow_handle *open_file(const char *file)
 {
     flow_handle *model = NULL;
     flow_error err = {0};
-    check_ok(flow_open(&model, path, &err), &err);
+    check_ok(flow_open(&model, file, &err), &err);
     return model;
+}
+
+static flow_handle *open_model(void)
+{
+    return open_file(path);
 }
 
 static void test_open(void **state)
@@ -238,10 +250,7 @@ static void test_unusable_arguments(void **state)
 
 static flow_handle *open_conditional(void)
 {
-    flow_handle *model = NULL;
-    flow_error err = {0};
-    check_ok(flow_open(&model, conditional_path, &err), &err);
-    return model;
+    return open_file(conditional_path);
 }
 
 /* Context that differs from row to row, about as far as the training rows were spread. */
@@ -347,6 +356,98 @@ static void test_unusable_context(void **state)
     flow_close(model);
 }
 
+/* ---- the arithmetic ---- */
+
+/* A process asks once what its processor has, so this is another one. */
+static void test_math_of_a_processor_without_amx(void **state)
+{
+    (void)state;
+    flow_handle *model = open_file(wide_path);
+    const pid_t child = fork();
+    if (child == 0) {
+        flow_error err = {0};
+        double row[DIM] = {1002, 1002, 1002}, before = 0, after = 1;
+        setenv("FLOWCTL_AMX", "none", 1); /* NOLINT(concurrency-mt-unsafe): no other thread */
+        flow_set_threads(model, 1);
+        bool right = flow_logprob(model, row, 1, &before, &err) == FLOW_OK &&
+                     flow_set_math(model, "bf16x3", &err) == FLOW_ARGUMENT &&
+                     strncmp(err.message, "flow_set_math: bf16x3: this pro", 31) == 0 &&
+                     strstr(err.message, "; choose float") != NULL && flow_set_math(model, "float", &err) == FLOW_OK &&
+                     flow_logprob(model, row, 1, &after, &err) == FLOW_OK && before == after;
+        _exit(right ? 0 : 1);
+    }
+    int how = 1;
+    assert_true(child > 0 && waitpid(child, &how, 0) == child);
+    assert_int_equal(how, 0);
+    flow_close(model);
+}
+
+/* What a model makes of the same rows. */
+typedef struct results {
+    double logp[N], x[N * DIM], x_logp[N], z[N * DIM], back[N * DIM];
+} results;
+
+static void find_results(flow_handle *model, const double *rows, results *out)
+{
+    flow_error err = {0};
+    check_ok(flow_logprob(model, rows, N, out->logp, &err), &err);
+    check_ok(flow_sample(model, 4, 50, N, NULL, out->x, out->x_logp, &err), &err);
+    check_ok(flow_to_latent(model, rows, N, out->z, NULL, &err), &err);
+    check_ok(flow_to_data(model, rows, N, out->back, NULL, &err), &err);
+}
+
+static void expect_near(const double *a, const double *b, size_t n, double most)
+{
+    assert_true(memcmp(a, b, n * sizeof *a) != 0);
+    ASSERT_LT(largest_difference(a, b, n), most);
+}
+
+static void test_math(void **state)
+{
+    (void)state;
+    if (sizeof(real) == 8)
+        skip();
+    static double rows[N * DIM];
+    static results exact, parts, again;
+    flow_handle *model = open_file(wide_path), *other = open_file(wide_path);
+    flow_error err = {0};
+    check_ok(flow_sample(model, 1, 0, N, NULL, rows, NULL, &err), &err);
+    find_results(model, rows, &exact);
+    check_ok(flow_set_math(model, "bf16x3", &err), &err);
+    find_results(model, rows, &parts);
+    expect_near(parts.logp, exact.logp, N, 1e-3);
+    expect_near(parts.x, exact.x, N * DIM, 1e-2);
+    expect_near(parts.x_logp, exact.x_logp, N, 1e-3);
+    expect_near(parts.z, exact.z, N * DIM, 1e-3);
+    assert_true(memcmp(parts.back, exact.back, sizeof parts.back) != 0);
+    for (int n_threads = 1; n_threads <= 3; n_threads++) {
+        flow_set_threads(model, n_threads);
+        find_results(model, rows, &again);
+        assert_memory_equal(&again, &parts, sizeof again);
+    }
+    /* it belongs to the handle: another one, and the thread with a choice of its own, keep theirs */
+    assert_true(flow_math_mode() == FLOW_MATH_FLOAT);
+    find_results(other, rows, &again);
+    assert_memory_equal(&again, &exact, sizeof again);
+    flow_math_choose(FLOW_MATH_BF16X3);
+    find_results(other, rows, &again);
+    assert_memory_equal(&again, &exact, sizeof again);
+    assert_true(flow_math_choose(FLOW_MATH_FLOAT) == FLOW_MATH_BF16X3);
+    /* what fails leaves it as it was, too */
+    check_said(flow_set_math(model, "half", &err), FLOW_ARGUMENT, &err,
+               "flow_set_math: \"half\" is neither float nor bf16x3");
+    assert_int_equal(flow_set_math(model, NULL, &err), FLOW_ARGUMENT);
+    assert_int_equal(flow_logprob(model, NULL, 1, again.logp, &err), FLOW_ARGUMENT);
+    assert_true(flow_math_mode() == FLOW_MATH_FLOAT);
+    find_results(model, rows, &again);
+    assert_memory_equal(&again, &parts, sizeof again);
+    check_ok(flow_set_math(model, "float", &err), &err);
+    find_results(model, rows, &again);
+    assert_memory_equal(&again, &exact, sizeof again);
+    flow_close(other);
+    flow_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +459,10 @@ int main(void)
         cmocka_unit_test(test_conditional_model),
         cmocka_unit_test(test_conditional_sampling_is_a_sequence),
         cmocka_unit_test(test_unusable_context),
+        cmocka_unit_test(test_math_of_a_processor_without_amx),
+        cmocka_unit_test(test_math),
     };
+    if (flow_bf16x3_amx() == NULL)
+        setenv("FLOWCTL_AMX", "emulate", 1); /* NOLINT(concurrency-mt-unsafe): no other thread yet */
     return cmocka_run_group_tests_name("api", tests, make_model, remove_folder);
 }

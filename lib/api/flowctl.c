@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "model/models.h"
+#include "num/gemm.h"
 #include "num/parallel.h"
 
 /* Rows in one call of the layer below, which counts tiles with an int. */
@@ -16,6 +17,7 @@ struct flow_handle {
     flow_models *models;
     const flow_model *model; /* the first one; all have the same columns */
     int n_threads;           /* wanted; 0: all processors */
+    flow_math math;          /* of the calls with this handle, whatever their thread has chosen */
     flow_ensemble *ensemble; /* made when first needed; NULL after a change of n_threads */
     double *tile;            /* (FLOW_TILE, d + c): rows around the first one that is wanted, and their context */
 };
@@ -49,6 +51,17 @@ void flow_set_threads(flow_handle *model, int n_threads)
     model->n_threads = n_threads < 0 ? 0 : n_threads;
     flow_ensemble_free(model->ensemble);
     model->ensemble = NULL;
+}
+
+flow_status flow_set_math(flow_handle *model, const char *math, flow_error *err)
+{
+    flow_math found;
+    if (math == NULL || !flow_math_find(math, &found))
+        return flow_error_set(err, FLOW_ARGUMENT, "flow_set_math: \"%.64s\" is neither float nor bf16x3",
+                              math != NULL ? math : "");
+    FLOW_TRY(flow_error_prefix(err, flow_gemm_check(found, err), "flow_set_math: "));
+    model->math = found;
+    return FLOW_OK;
 }
 
 int flow_dim(const flow_handle *model)
@@ -127,7 +140,7 @@ static size_t piece_of(size_t n)
     return n < PIECE ? n : PIECE;
 }
 
-flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *logp, flow_error *err)
+static flow_status logprob_rows(flow_handle *model, const double *x, size_t n, double *logp, flow_error *err)
 {
     FLOW_TRY(prepare(model, "flow_logprob", n == 0 || (x != NULL && logp != NULL), err));
     FLOW_TRY(check_rows(model, x, n, "flow_logprob", err));
@@ -135,6 +148,14 @@ flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *
     for (size_t at = 0; at < n; at += PIECE)
         flow_ensemble_logp(model->ensemble, x + at * width, piece_of(n - at), logp + at, NULL);
     return check_results(model, FLOW_TO_LATENT, x, logp, n, 1, "flow_logprob", err);
+}
+
+flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *logp, flow_error *err)
+{
+    const flow_math before = flow_math_choose(model->math);
+    const flow_status status = logprob_rows(model, x, n, logp, err);
+    flow_math_choose(before);
+    return status;
 }
 
 /* Rows are drawn in tiles: the first of them may begin before first_row. */
@@ -157,8 +178,8 @@ static flow_status sample_head(flow_handle *model, uint64_t seed, uint64_t first
     return FLOW_OK;
 }
 
-flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, const double *context,
-                        double *x, double *logp, flow_error *err)
+static flow_status sample_rows(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, const double *context,
+                               double *x, double *logp, flow_error *err)
 {
     size_t d = (size_t)flow_dim(model), c = (size_t)flow_context_dim(model), done = 0;
     FLOW_TRY(prepare(model, "flow_sample", n == 0 || (x != NULL && (c == 0 || context != NULL)), err));
@@ -177,6 +198,15 @@ flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, s
         flow_ensemble_sample(model->ensemble, seed, first_row + done, piece_of(n - done), 1,
                              c > 0 ? context + done * c : NULL, x + done * d, logp != NULL ? logp + done : NULL, NULL);
     return check_results(model, FLOW_TO_DATA, NULL, x, n, d, "flow_sample", err);
+}
+
+flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, const double *context,
+                        double *x, double *logp, flow_error *err)
+{
+    const flow_math before = flow_math_choose(model->math);
+    const flow_status status = sample_rows(model, seed, first_row, n, context, x, logp, err);
+    flow_math_choose(before);
+    return status;
 }
 
 /* All rows `from` (n, d + c) to `out` (n, d), in one of the two directions. */
@@ -198,12 +228,21 @@ static flow_status map_rows(flow_handle *model, flow_direction to, const double 
     return check_results(model, to, from, out, n, d, function, err);
 }
 
+static flow_status map_in_math(flow_handle *model, flow_direction to, const double *from, size_t n, double *out,
+                               double *logdet, const char *function, flow_error *err)
+{
+    const flow_math before = flow_math_choose(model->math);
+    const flow_status status = map_rows(model, to, from, n, out, logdet, function, err);
+    flow_math_choose(before);
+    return status;
+}
+
 flow_status flow_to_latent(flow_handle *model, const double *x, size_t n, double *z, double *logdet, flow_error *err)
 {
-    return map_rows(model, FLOW_TO_LATENT, x, n, z, logdet, "flow_to_latent", err);
+    return map_in_math(model, FLOW_TO_LATENT, x, n, z, logdet, "flow_to_latent", err);
 }
 
 flow_status flow_to_data(flow_handle *model, const double *z, size_t n, double *x, double *logdet, flow_error *err)
 {
-    return map_rows(model, FLOW_TO_DATA, z, n, x, logdet, "flow_to_data", err);
+    return map_in_math(model, FLOW_TO_DATA, z, n, x, logdet, "flow_to_data", err);
 }

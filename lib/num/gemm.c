@@ -259,8 +259,8 @@ flow_status flow_gemm_check(flow_math math, flow_error *err)
 {
     return math == FLOW_MATH_FLOAT ? FLOW_OK
                                    : flow_error_set(err, FLOW_ARGUMENT,
-                                                    "--math %s: this program computes in double, "
-                                                    "whose products have no such parts; leave the option out",
+                                                    "%s: this program computes in double, whose products "
+                                                    "have no such parts; choose float",
                                                     flow_math_names[math]);
 }
 
@@ -291,8 +291,8 @@ flow_status flow_gemm_check(flow_math math, flow_error *err)
     if (math == FLOW_MATH_FLOAT || flow_bf16x3_find() != NULL)
         return FLOW_OK;
     return flow_error_set(err, FLOW_ARGUMENT,
-                          "--math %s: this processor has no AMX tiles for bfloat16, or the system "
-                          "does not give them to programs; use --math float",
+                          "%s: this processor has no AMX tiles for bfloat16, or the system does not give them to "
+                          "programs; choose float",
                           flow_math_names[math]);
 }
 

@@ -4,6 +4,8 @@
 #ifndef FLOW_NUM_MATH_MODE_H
 #define FLOW_NUM_MATH_MODE_H
 
+#include <stdbool.h>
+
 typedef enum flow_math {
     FLOW_MATH_FLOAT,  /* in the floating-point type of the networks (num/real.h) */
     FLOW_MATH_BF16X3, /* three products of bfloat16 numbers for one of floats (num/gemm_bf16x3.h) */
@@ -11,6 +13,8 @@ typedef enum flow_math {
 
 /* "float", "bf16x3"; ends with NULL. */
 extern const char *const flow_math_names[];
+/* Finds the one of that name; false where there is none. */
+bool flow_math_find(const char *name, flow_math *out);
 
 /* The choice of the calling thread: FLOW_MATH_FLOAT until it chooses. */
 flow_math flow_math_mode(void);

@@ -160,10 +160,8 @@ static flow_math resume_math_of(const cJSON *runs)
 {
     const cJSON *last = cJSON_GetArrayItem(runs, cJSON_GetArraySize(runs) - 1);
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(last, "math"));
-    for (int i = 0; name != NULL && flow_math_names[i] != NULL; i++)
-        if (strcmp(flow_math_names[i], name) == 0)
-            return (flow_math)i;
-    return FLOW_MATH_FLOAT;
+    flow_math math;
+    return name != NULL && flow_math_find(name, &math) ? math : FLOW_MATH_FLOAT;
 }
 
 /* The result is that of a training without the stop only in the same arithmetic. */
@@ -177,7 +175,7 @@ static flow_status resume_take_math(const train_run *run, const cJSON *runs, flo
                       "the result is not that of one run", run->output, flow_math_names[before], flow_math_names[now]);
         return FLOW_OK;
     }
-    FLOW_TRY(flow_error_prefix(err, flow_gemm_check(before, err), "%s goes on as it began: ", run->output));
+    FLOW_TRY(flow_error_prefix(err, flow_gemm_check(before, err), "%s goes on as it began: --math ", run->output));
     flow_math_choose(before);
     return FLOW_OK;
 }

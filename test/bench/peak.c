@@ -160,14 +160,12 @@ static void processor_name(char *out, size_t size)
 void bench_choose_math(const char *name)
 {
     flow_error err;
-    int math = 0;
-    while (flow_math_names[math] != NULL && strcmp(flow_math_names[math], name) != 0)
-        math++;
-    if (flow_math_names[math] == NULL)
+    flow_math math;
+    if (!flow_math_find(name, &math))
         bench_stop("--math takes float or bf16x3");
-    if (flow_gemm_check((flow_math)math, &err) != FLOW_OK)
+    if (flow_gemm_check(math, &err) != FLOW_OK)
         bench_stop(err.message);
-    flow_math_choose((flow_math)math);
+    flow_math_choose(math);
 }
 
 void bench_print_machine(void)
