@@ -60,7 +60,7 @@ typedef struct job_program {
     char name[320], text[320];
 } job_program;
 
-static void job_program_find(job_program *out)
+static void job_program_find(job_program *out, const common_args *common)
 {
     *out = (job_program){0};
     char processor[64];
@@ -70,14 +70,19 @@ static void job_program_find(job_program *out)
     snprintf(out->name, sizeof out->name, "%s", flow_comm_name());
     snprintf(out->text, sizeof out->text, "flowctl %s, %s, GSL %s, %s for %s, %s kernels", flow_program_version(),
              libraries.precision, libraries.gsl, libraries.gemm, processor, libraries.kernels);
+    /* a training that goes on asks for it only where the option was not given */
+    if (common->has_math) {
+        const size_t length = strlen(out->text);
+        snprintf(out->text + length, sizeof out->text - length, ", --math %s", flow_math_names[common->math]);
+    }
 }
 
 /* Compares each rank with rank 0. */
-static flow_status job_compare(bool mixed, console *con, flow_error *err)
+static flow_status job_compare(const common_args *common, bool mixed, console *con, flow_error *err)
 {
     const flow_comm *all = flow_comm_world();
     job_program mine, first;
-    job_program_find(&mine);
+    job_program_find(&mine, common);
     first = mine;
     flow_comm_broadcast(all, 0, &first, sizeof first);
     flow_status status = FLOW_OK;
@@ -105,7 +110,7 @@ flow_status job_run(const command *cmd, common_args *common, bool mixed, console
         return flow_error_set(err, FLOW_ARGUMENT, "%s cannot be shared by %d processes: start it as one", cmd->name,
                               flow_comm_size(all));
     if (all != NULL && cmd->shares)
-        FLOW_TRY(job_compare(mixed, con, err));
+        FLOW_TRY(job_compare(common, mixed, con, err));
     common->comm = cmd->shares ? all : NULL;
     return cmd->shares || flow_comm_rank(all) == 0 ? cmd->run(common, con, err) : FLOW_OK;
 }

@@ -134,6 +134,40 @@ expect_lines() {
     expect_lines 'flowctl: error: rank 1 on [^ ]+: this is .* for snb, .*, and rank 0 on .* for .*--mixed'
 }
 
+# two_ranks SETTING WORDS SETTING WORDS: `run` of a training as two ranks, with FLOWCTL_AMX and further words for each
+two_ranks() {
+    # shellcheck disable=SC2086 # several words
+    run --separate-stderr ranks 1 env FLOWCTL_AMX="$1" "$FLOWCTL" train spec.json -q $2 : \
+        -n 1 env FLOWCTL_AMX="$3" "$FLOWCTL" train spec.json -q $4
+}
+
+@test "ranks with different arithmetic are refused" {
+    make_project .
+    # what one of them cannot do
+    two_ranks emulate '--math bf16x3' none '--math bf16x3'
+    expect_status 2
+    expect_lines 'flowctl: error: rank 1 on [^ ]+: --math bf16x3: this processor has no AMX .*; choose float'
+    two_ranks none '--math bf16x3' emulate '--math bf16x3'
+    expect_status 2
+    expect_lines 'flowctl: error: rank 0 on [^ ]+: --math bf16x3: this processor has no AMX .*; choose float'
+    # what one of them is told to do
+    two_ranks emulate '' emulate '--math bf16x3'
+    expect_status 2
+    expect_lines 'flowctl: error: rank 1 on [^ ]+: this is .*, bf16x3 with .*, and rank 0 on .*: what a rank .*--mixed'
+    [ ! -e model.h5 ]
+    two_ranks emulate '--math bf16x3' emulate '--math bf16x3'
+    expect_status 0
+    # a training goes on as it began, but for ranks that are told otherwise
+    two_ranks emulate --resume none --resume
+    expect_status 2
+    [[ $(own_lines) == *'flowctl: error: rank 1 on '*': model.h5 goes on as it began: --math bf16x3: '* ]]
+    two_ranks emulate --resume emulate '--resume --math float'
+    expect_status 2
+    expect_lines 'flowctl: error: rank 1 on [^ ]+: this is .*, --math float, and rank 0 on .* kernels: .*--mixed'
+    two_ranks emulate --resume emulate --resume
+    expect_status 0
+}
+
 @test "a file that one rank cannot see is named with the rank" {
     make_project here
     mkdir there
