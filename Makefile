@@ -169,10 +169,12 @@ endif
 ifeq ($(CONFIG_ARM64),yes)
 FLAGS_lib/num/vecmath_base := -ffp-contract=fast
 FLAGS_lib/num/row_products_base := $(FLAGS_lib/num/vecmath_base)
-# gcc 12.2 for ARM stops with an internal error where it vectorizes sums of these files.
+# gcc 12.2 for ARM stops with an internal error where it vectorizes sums of these files, and thinks of a spline without
+# rows in another.
 ifneq ($(findstring gcc,$(CONFIG_COMPILER)),)
 $(foreach f,flow/base/mixture flow/block/householder run/plot_calibration,\
     $(eval FLAGS_lib/$f := -fno-tree-loop-vectorize))
+FLAGS_lib/num/spline := -Wno-maybe-uninitialized
 endif
 endif
 LIBRARY_FLAGS = $(CONFIG_CFLAGS)
