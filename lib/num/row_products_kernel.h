@@ -18,6 +18,13 @@ typedef real vector_in __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* Without it clang 14 for ARM leaves sums in memory. */
+#if defined(__clang__) && defined(__aarch64__)
+#define SUMS_IN_REGISTERS _Pragma("clang loop unroll(full)")
+#else
+#define SUMS_IN_REGISTERS
+#endif
+
 #ifdef __has_builtin
 #if __has_builtin(__builtin_shufflevector) && !defined(FLOW_DOUBLE)
 #define HAS_SHUFFLES
@@ -125,6 +132,7 @@ INLINE void add_block(const flow_row_products *p, const row_block *block, int ro
         }
     }
     quarter sums[ROWS_AT_ONCE];
+    SUMS_IN_REGISTERS
     for (int k = 0; k < rows; k++)
         sum_lanes(sum[k], &sums[k]);
     add_sums(block, rows, columns, j, sums);
