@@ -178,6 +178,12 @@ FLAGS_lib/num/spline := -Wno-maybe-uninitialized
 endif
 endif
 LIBRARY_FLAGS = $(CONFIG_CFLAGS)
+# With the length of its vectors told, SVE is one more instruction set for the same sources.
+ifeq ($(CONFIG_SVE),yes)
+$(foreach n,256 512,$(foreach f,vecmath row_products,\
+    $(eval FLAGS_lib/num/$f_sve$n := -march=armv8.2-a+sve -msve-vector-bits=$n -ffp-contract=fast)))
+LIBRARY_FLAGS += -DFLOW_SVE
+endif
 LIBRARIES = $(CONFIG_LIBS)
 ifeq ($(filter yes,$(XSMM))$(CONFIG_XSMM),yesyes)
 LIBRARIES := $(CONFIG_XSMM_LIBS) $(LIBRARIES)

@@ -3,15 +3,17 @@
 #
 #     scripts/check_arm.sh [FOLDER]
 #
-# Compiles flowctl for 64-bit ARM (NEON) and runs tests of its kernels, and a training, in an emulation. Needs, on
-# Debian, gcc-aarch64-linux-gnu and qemu-user, and a while. The libraries for ARM are downloaded as
-# packages and unpacked in FOLDER (build/arm); no package is installed. $TESTS names other tests.
+# Compiles flowctl for 64-bit ARM and runs tests of its kernels, and a training, in an emulation of processors with NEON
+# alone and with SVE. Needs, on Debian, gcc-aarch64-linux-gnu and qemu-user, and half an hour. The libraries for ARM are
+# downloaded as packages and unpacked in FOLDER (build/arm); no package is installed. $TESTS names other tests, and
+# $SVE_TESTS those for SVE.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=${1:-build/arm}
 mirror=${MIRROR:-http://deb.debian.org/debian}
 release=${RELEASE:-bookworm}
 tests=${TESTS:-unit_num unit_row_products unit_spline unit_mixture unit_assignment unit_pareto unit_nn}
+sve_tests=${SVE_TESTS:-unit_num unit_row_products unit_mixture unit_nn}
 for tool in aarch64-linux-gnu-gcc qemu-aarch64 apt-get dpkg-deb; do
     if ! command -v "$tool" >/dev/null; then
         echo "There is no $tool here: install the packages gcc-aarch64-linux-gnu and qemu-user." >&2
@@ -61,15 +63,28 @@ export PKG_CONFIG_SYSROOT_DIR=$root
 export PKG_CONFIG_LIBDIR=$root$libraries/pkgconfig:$root$blas/pkgconfig:$root/usr/share/pkgconfig
 export MPICC=none
 # shellcheck disable=SC2086  # one word each
+read -ra programs <<<"build/flowctl $(printf 'build/test/%s\n' $tests $sve_tests | sort -u | tr '\n' ' ')"
 ${MAKE:-make} -j2 SETUP=no CC="aarch64-linux-gnu-gcc --sysroot=$root" \
-    LDFLAGS="-Wl,-rpath-link,$root$libraries:$root$blas" build/flowctl ${tests//unit_/build/test/unit_}
+    LDFLAGS="-Wl,-rpath-link,$root$libraries:$root$blas" "${programs[@]}"
 
-emulated() {
-    qemu-aarch64 -L "$root" -E "LD_LIBRARY_PATH=$libraries:$blas" "$@"
+# ---- the tests ----
+# check PROCESSOR KERNELS TEST...: the processor, by its name in qemu, must choose these kernels.
+check() {
+    local run=(qemu-aarch64 -cpu "$1" -L "$root" -E "LD_LIBRARY_PATH=$libraries:$blas") kernels=$2 test
+    shift 2
+    "${run[@]}" build/flowctl --version | tee build/version.txt
+    grep -q "^vector kernels *$kernels\$" build/version.txt
+    for test; do
+        "${run[@]}" "build/test/$test"
+    done
+    "${run[@]}" build/flowctl train configs/moons.json -o build/model.h5 --force --threads 1 --set train.epochs=1
+    "${run[@]}" build/flowctl sample build/model.h5 -n 5
 }
-for test in $tests; do
-    emulated "build/test/$test"
-done
-emulated build/flowctl --version
-emulated build/flowctl train configs/moons.json -o build/model.h5 --force --threads 1 --set train.epochs=2
-emulated build/flowctl sample build/model.h5 -n 5
+# shellcheck disable=SC2086  # one word each
+{
+    check cortex-a72 NEON $tests
+    # Vectors of 16, 32 and 64 bytes; 16 are left to NEON.
+    check max,sve-default-vector-length=16 NEON
+    check max,sve-default-vector-length=32 'SVE of 256 bits' $sve_tests
+    check max,sve-default-vector-length=64 'SVE of 512 bits' $sve_tests
+}

@@ -181,6 +181,20 @@ amx=no
 [ "$x86_64" = no ] || ! builds -mavx512bf16 -mamx-tile -mamx-bf16 <<<'#include <immintrin.h>
 int main(void) { _tile_release(); return 0; }' || amx=yes
 
+# SVE needs a compiler that is told the length of vectors, SLEEF's functions for them, and Linux to say what there is.
+sve=no
+# shellcheck disable=SC2086
+[ "$arm64" = no ] || ! builds -march=armv8.2-a+sve -msve-vector-bits=512 $search_cflags ${cflags_sleef-} \
+    $search_libs ${libs_sleef-} <<<'#include <sleef.h>
+#include <sys/auxv.h>
+typedef float vector __attribute__((vector_size(64)));
+static vector function(vector x) { return (vector)Sleef_expfx_u10sve(x) * x; }
+int main(int argc, char **argv)
+{
+    (void)argv;
+    return function((vector){0} + (float)argc)[0] < 0 && (getauxval(AT_HWCAP) & HWCAP_SVE) != 0;
+}' || sve=yes
+
 # Old clang needs scripts/ifunc_names.sh.
 ifunc_names=no
 echo '__attribute__((target_clones("avx2", "default"))) void function(void) {}' >"$temporary/clones.c"
@@ -198,6 +212,7 @@ variable COMPILER "$($cc --version | head -n 1 | tr -d "'#\$")"
 variable X86_64 "$x86_64"
 variable ARM64 "$arm64"
 variable AMX "$amx"
+variable SVE "$sve"
 variable IFUNC_NAMES "$ifunc_names"
 variable CFLAGS "$search_cflags ${cflags_hdf5-} ${cflags_gsl-} ${cflags_cblas-} ${cflags_cjson-} ${cflags_sleef-} \
     ${cflags_png-} ${cflags_zlib-}"

@@ -12,6 +12,11 @@ int kernel_tables(const flow_vecmath *out[KERNEL_TABLES])
         out[n++] = &flow_vecmath_avx2;
     if (flow_simd_best() >= FLOW_SIMD_AVX512)
         out[n++] = &flow_vecmath_avx512;
+#elif defined(FLOW_SVE)
+    if (flow_simd_best() == FLOW_SIMD_SVE256)
+        out[n++] = &flow_vecmath_sve256;
+    if (flow_simd_best() == FLOW_SIMD_SVE512)
+        out[n++] = &flow_vecmath_sve512;
 #endif
     return n;
 }
@@ -25,6 +30,11 @@ int row_product_kernels(const flow_row_products_kernel *out[KERNEL_TABLES])
         out[n++] = &flow_row_products_avx2;
     if (flow_simd_best() >= FLOW_SIMD_AVX512)
         out[n++] = &flow_row_products_avx512;
+#elif defined(FLOW_SVE)
+    if (flow_simd_best() == FLOW_SIMD_SVE256)
+        out[n++] = &flow_row_products_sve256;
+    if (flow_simd_best() == FLOW_SIMD_SVE512)
+        out[n++] = &flow_row_products_sve512;
 #endif
     return n;
 }

@@ -14,6 +14,12 @@ static const flow_row_products_kernel *kernel(void)
         return &flow_row_products_avx512;
     if (best == FLOW_SIMD_AVX2)
         return &flow_row_products_avx2;
+#elif defined(FLOW_SVE)
+    const flow_simd best = flow_simd_best();
+    if (best == FLOW_SIMD_SVE512)
+        return &flow_row_products_sve512;
+    if (best == FLOW_SIMD_SVE256)
+        return &flow_row_products_sve256;
 #endif
     return &flow_row_products_base;
 }

@@ -2,7 +2,7 @@
  * defines
  *     VECTOR_BYTES  the length of a vector
  *     ROWS_AT_ONCE, COLUMNS_AT_ONCE  the block of C whose sums are held in registers; at most 6 and 4
- *     LOW, HIGH, LOW_PAIRS, HIGH_PAIRS  the lanes of two vectors of floats that unpack instructions take
+ *     LOW, HIGH, LOW_PAIRS, HIGH_PAIRS  the lanes of two vectors of floats that unpack instructions take; not for SVE
  *     KERNEL_TABLE, KERNEL_NAME  the name of the resulting flow_row_products_kernel, and that of the instruction set
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -25,6 +25,11 @@ typedef real vector_in __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(
 #define SUMS_IN_REGISTERS
 #endif
 
+#if defined(__ARM_FEATURE_SVE_BITS) && __ARM_FEATURE_SVE_BITS == 8 * VECTOR_BYTES
+#include <arm_sve.h>
+#define HAS_SVE
+#endif
+
 #ifdef __has_builtin
 #if __has_builtin(__builtin_shufflevector) && !defined(FLOW_DOUBLE)
 #define HAS_SHUFFLES
@@ -34,7 +39,34 @@ typedef real vector_in __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(
 /* Sums of four columns. */
 typedef real quarter __attribute__((vector_size(4 * sizeof(real))));
 
-#ifdef HAS_SHUFFLES
+#if defined(HAS_SVE) && !defined(FLOW_DOUBLE)
+
+/* Adds pairs of lanes, and then pairs of pairs: four lanes have one sum each of four vectors. */
+INLINE svfloat32_t fold(svfloat32_t a, svfloat32_t b)
+{
+    return svadd_x(svptrue_b32(), svtrn1(a, b), svtrn2(a, b));
+}
+
+INLINE svfloat32_t fold_pairs(svfloat32_t a, svfloat32_t b)
+{
+    const svfloat64_t pairs_a = svreinterpret_f64(a), pairs_b = svreinterpret_f64(b);
+    return svadd_x(svptrue_b32(), svreinterpret_f32(svtrn1(pairs_a, pairs_b)),
+                   svreinterpret_f32(svtrn2(pairs_a, pairs_b)));
+}
+
+/* The sums over the lanes of four vectors. */
+INLINE void sum_lanes(const vector *v, quarter *sums)
+{
+    svfloat32_t all = fold_pairs(fold(v[0], v[1]), fold(v[2], v[3]));
+#if VECTOR_BYTES == 64
+    all = svadd_x(svptrue_b32(), all, svext(all, all, 8));
+#endif
+    all = svadd_x(svptrue_b32(), all, svext(all, all, 4));
+    const vector lanes = all;
+    memcpy(sums, &lanes, sizeof *sums);
+}
+
+#elif defined(HAS_SHUFFLES)
 
 /* Within each four lanes, adds the two pairs of lanes that unpack instructions bring together: after two folds, four
  * lanes have one sum each of four vectors. */

@@ -29,6 +29,8 @@ typedef struct flow_row_products_kernel {
 extern const flow_row_products_kernel flow_row_products_base;
 #if defined(__x86_64__)
 extern const flow_row_products_kernel flow_row_products_avx2, flow_row_products_avx512;
+#elif defined(FLOW_SVE)
+extern const flow_row_products_kernel flow_row_products_sve256, flow_row_products_sve512;
 #endif
 
 #endif

@@ -8,6 +8,10 @@
 #ifndef FLOW_NUM_SIMD_H
 #define FLOW_NUM_SIMD_H
 
+#ifdef FLOW_SVE
+#include <sys/auxv.h>
+#endif
+
 /* clang says by __has_feature what gcc says by macros. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define FLOW_SANITIZED 1
@@ -50,11 +54,14 @@
 #define FLOW_UNROLL
 #endif
 
-/* The instruction sets that kernels are written for (vecmath_*.c, row_products_*.c), each with those before it. */
+/* The instruction sets that kernels are compiled for (vecmath_*.c, row_products_*.c). A processor with AVX-512 has AVX2
+ * as well; vectors of SVE have one length on a processor, and kernels for another length do not run there. */
 typedef enum flow_simd {
     FLOW_SIMD_BASE,
-    FLOW_SIMD_AVX2,  /* with fused multiply-adds */
-    FLOW_SIMD_AVX512 /* F, DQ, VL, BW */
+    FLOW_SIMD_AVX2,   /* with fused multiply-adds */
+    FLOW_SIMD_AVX512, /* F, DQ, VL, BW */
+    FLOW_SIMD_SVE256, /* vectors of 256 bits */
+    FLOW_SIMD_SVE512
 } flow_simd;
 
 /* The best one that this processor has. */
@@ -66,6 +73,15 @@ static inline flow_simd flow_simd_best(void)
         return FLOW_SIMD_AVX512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         return FLOW_SIMD_AVX2;
+#elif defined(FLOW_SVE)
+    if ((getauxval(AT_HWCAP) & HWCAP_SVE) != 0) {
+        unsigned long bytes;
+        __asm__ volatile(".arch_extension sve\n\trdvl %0, #1" : "=r"(bytes)); /* the length of a vector */
+        if (bytes == 64)
+            return FLOW_SIMD_SVE512;
+        if (bytes == 32)
+            return FLOW_SIMD_SVE256;
+    }
 #endif
     return FLOW_SIMD_BASE;
 }

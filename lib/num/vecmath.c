@@ -14,6 +14,12 @@ static const flow_vecmath *kernels(void)
         return &flow_vecmath_avx512;
     if (best == FLOW_SIMD_AVX2)
         return &flow_vecmath_avx2;
+#elif defined(FLOW_SVE)
+    const flow_simd best = flow_simd_best();
+    if (best == FLOW_SIMD_SVE512)
+        return &flow_vecmath_sve512;
+    if (best == FLOW_SIMD_SVE256)
+        return &flow_vecmath_sve256;
 #endif
     return &flow_vecmath_base;
 }
@@ -29,6 +35,9 @@ int flow_vec_list(const char *names[4])
 #if defined(__x86_64__)
     names[n++] = flow_vecmath_avx512.name;
     names[n++] = flow_vecmath_avx2.name;
+#elif defined(FLOW_SVE)
+    names[n++] = flow_vecmath_sve512.name;
+    names[n++] = flow_vecmath_sve256.name;
 #endif
     names[n++] = flow_vecmath_base.name;
     return n;

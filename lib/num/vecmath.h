@@ -1,6 +1,6 @@
-/* Elementary functions of arrays, element by element, for the instruction set of the machine: AVX-512, AVX2, NEON or
- * the 128-bit baseline. They use SLEEF (Shibata and Petrogalli 2020), or code of their own where a call for each vector
- * would take longer than the computation. vector.h has the arithmetic.
+/* Elementary functions of arrays, element by element, for the instruction set of the machine: AVX-512, AVX2, SVE, NEON
+ * or the 128-bit baseline. They use SLEEF (Shibata and Petrogalli 2020), or code of their own where a call for each
+ * vector would take longer than the computation. vector.h has the arithmetic.
  *
  * Counts are multiples of FLOW_LANES and arrays are aligned to the size of a real, so that a value does not depend on
  * its place in the array. y may be x. The error of each function is at most 1 ulp (3 ulp for tanh, and for sigmoid and
@@ -39,7 +39,7 @@ void flow_vec_softmax(int k, size_t n, real *x, size_t stride);
 /* Makes two arrays of uniforms in (0, 1) two arrays of independent standard normals, in place (Box and Muller 1958). */
 void flow_vec_normals(size_t n, real *u, real *v);
 
-/* The instruction set: "AVX-512", "AVX2", "NEON" or "baseline". */
+/* The instruction set: "AVX-512", "AVX2", "SVE of 512 bits", "SVE of 256 bits", "NEON" or "baseline". */
 const char *flow_vec_name(void);
 /* The names of all kernels that the program has, up to 4, the widest first, into `names`; returns how many. */
 int flow_vec_list(const char *names[4]);

@@ -23,6 +23,11 @@ typedef unsigned bits __attribute__((vector_size(VECTOR_BYTES)));
 #endif
 enum { WIDTH = VECTOR_BYTES / sizeof(real) };
 
+/* AVX-512 has instructions for what others do in several steps. */
+#if VECTOR_BYTES == 64 && defined(I)
+#define HAS_AVX512
+#endif
+
 /* x + ROUNDER, for |x| < 2^(MANTISSA - 2), is rounded to a whole number, which its low bits spell. */
 #ifdef FLOW_DOUBLE
 enum { MANTISSA = 52 };
@@ -72,7 +77,7 @@ static inline vector smaller(vector a, vector b)
 /* x, of at most `most` in size; NaN gives any number */
 static inline vector bounded(vector x, real most)
 {
-#if VECTOR_BYTES == 64
+#ifdef HAS_AVX512
     return (vector)I(range)(x, (vector){0} + most, 2); /* the smaller size, with the sign of x */
 #else
     return larger(smaller(x, (vector){0} + most), (vector){0} - most);
@@ -102,7 +107,7 @@ static inline __attribute__((always_inline)) vector polynomial(int count, const 
 /* 2^n e, n the whole number in `shifted` (n + ROUNDER), if e and the result are normal numbers */
 static inline vector times_power(vector e, vector shifted)
 {
-#if VECTOR_BYTES == 64
+#ifdef HAS_AVX512
     return (vector)I(scalef)(e, shifted - ROUNDER);
 #else
     return (vector)((bits)e + ((bits)shifted << MANTISSA));
@@ -178,7 +183,7 @@ static inline vector logarithm(vector x)
  * itself, rounded down: there P is for r from 0 to 1, with the least relative error. */
 static inline vector power_of_two(vector x)
 {
-#if defined(FLOW_DOUBLE) && VECTOR_BYTES == 64
+#if defined(FLOW_DOUBLE) && defined(HAS_AVX512)
     static const real c[] = {
         0.693147180559945309,   0.240226506959100768,    0.0555041086648188827,   0.0096181291076796595,
         0.00133335581414270657, 0.000154035306808535056, 1.52527233615067473e-5,  1.32157356413858754e-6,
@@ -190,14 +195,14 @@ static inline vector power_of_two(vector x)
         0.00133335581464064707, 0.000154035303933707334, 1.52527338415567726e-5,  1.32154868087055628e-6,
         1.01780570877339411e-7, 7.05489730415549928e-9,  4.45581790833606449e-10, 2.57293241773623042e-11,
     };
-#elif VECTOR_BYTES == 64
+#elif defined(HAS_AVX512)
     static const real c[] = {0.693147172F,   0.240227138F,   0.0554965652F,
                              0.00965065071F, 0.00127100592F, 0.000207455731F};
 #else
     static const real c[] = {0.693147188F,   0.240226508F,   0.0555035711F,
                              0.00961808256F, 0.00133908634F, 0.000154531629F};
 #endif
-#if VECTOR_BYTES == 64
+#ifdef HAS_AVX512
     vector r = (vector)I(reduce)(x, _MM_FROUND_TO_NEG_INF);
     return (vector)I(scalef)((real)1 + r * POLYNOMIAL(c, r), x);
 #else
@@ -212,7 +217,7 @@ static inline vector power_of_two(vector x)
  * follow. */
 static inline vector inverse_root(vector x)
 {
-#if VECTOR_BYTES == 64
+#ifdef HAS_AVX512
     vector y = (vector)I(rsqrt14)(x), e = (real)1 - (x * y) * y;
     y += y * (e * (real)0.5);
 #else

@@ -30,6 +30,8 @@ typedef struct flow_vecmath {
 extern const flow_vecmath flow_vecmath_base;
 #if defined(__x86_64__)
 extern const flow_vecmath flow_vecmath_avx2, flow_vecmath_avx512;
+#elif defined(FLOW_SVE)
+extern const flow_vecmath flow_vecmath_sve256, flow_vecmath_sve512;
 #endif
 
 #endif
