@@ -157,14 +157,17 @@ int main(int argc, char **argv)
     console con;
     flow_error err = {0};
     open_standard_streams();
+    /* HDF5 closes at exit what a failed write has left open, and crashes there; the commands close what they open */
+    H5dont_atexit();
+#ifdef H5_HAVE_PARALLEL
+    H5open(); /* once MPI has started, HDF5 would do the same when MPI ends */
+#endif
     console_open(&con);
     flow_status status = job_begin(&argc, &argv, &con, &err);
     /* a closed pipe is reported by the write that fails (report.h) */
     signal(SIGPIPE, SIG_IGN);
     /* a file that grows beyond the limit of the system is a failed write, too */
     signal(SIGXFSZ, SIG_IGN);
-    /* HDF5 closes at exit what a failed write has left open, and crashes there; the commands close what they open */
-    H5dont_atexit();
     /* HDF5 prints a stack of errors of its own by default */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     crash_watch(con.silent ? flow_comm_name() : NULL);

@@ -37,10 +37,11 @@ package() {
 }
 
 # What each library is called by pkg-config, what it is linked with when pkg-config does not know it, one header and one
-# function of it. The order is the linker's: who needs another stands before it.
+# function of it. The order is the linker's: who needs another stands before it. Where HDF5 is installed for one process
+# and for an MPI library, the first is taken: the other one makes every program depend on MPI.
 libraries='xsmm|libxsmm|-lxsmm|libxsmm.h|libxsmm_smmdispatch
 cmocka|cmocka|-lcmocka|cmocka.h|_cmocka_run_group_tests
-hdf5|hdf5 hdf5-serial|-lhdf5|hdf5.h|H5open
+hdf5|hdf5-serial hdf5|-lhdf5|hdf5.h|H5open
 gsl|gsl|-lgsl|gsl/gsl_rng.h|gsl_rng_env_setup
 cblas|openblas cblas|-lopenblas|cblas.h|cblas_dgemm
 cjson|libcjson|-lcjson|cjson/cJSON.h|cJSON_Version
