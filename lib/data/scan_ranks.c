@@ -67,22 +67,14 @@ static flow_status ranks_fail(const ranks_scan *s, int first, flow_error *err)
 static flow_status ranks_take_remarks(ranks_scan *s, flow_error *err)
 {
     flow_reader *reader = s->all.scan->data->reader;
-    flow_status status = FLOW_OK;
     int from = 0;
-    while (from < s->all.size && s->all.blocks[from].n_remarks == 0)
-        from++;
-    for (int i = 0; from < s->all.size && i < s->all.blocks[from].n_remarks; i++) {
-        char text[FLOW_ERROR_SIZE] = "";
-        if (s->all.rank == from)
-            snprintf(text, sizeof text, "%s", reader->remarks.at[s->n_remarks + i]);
-        flow_comm_broadcast(s->all.comm, from, text, sizeof text);
-        if (s->all.rank == 0 && from > 0 && status == FLOW_OK)
-            status = flow_reader_remark(reader, err, "%s", text);
-    }
     for (int r = 0; r < s->all.size; r++)
         reader->says_rounded = reader->says_rounded || s->all.blocks[r].says_rounded;
-    s->n_remarks = reader->remarks.n;
-    return status;
+    while (from < s->all.size && s->all.blocks[from].n_remarks == 0)
+        from++;
+    return from == s->all.size ? FLOW_OK
+                               : flow_shared_take_remarks(reader, s->all.comm, from, s->all.blocks[from].n_remarks,
+                                                          &s->n_remarks, err);
 }
 
 /* Reads the blocks of a round, and makes known what they are. */

@@ -3,36 +3,25 @@
  * Where a block begins depends on all rows before it, so no rank can go there. In each round the ranks read pieces of
  * the table that follow each other, valid rows and others, which have known places. The valid rows of all pieces are
  * then cut into blocks, and each rank is sent what it lacks of its own. Rows behind the last block wait at rank 0 for
- * the next round. Rank 0 also gets the rows that were dropped, and counts them in their order, as one process does.
+ * the next round.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_SHARED_PIECES_H
 #define FLOW_DATA_SHARED_PIECES_H
 
-#include "data/shared_places.h"
-
-/* What a rank says of its piece. */
-typedef struct flow_shared_piece {
-    int64_t n; /* valid rows; at rank 0 with those that waited */
-    int64_t n_dropped, n_valued;
-    flow_status status;
-} flow_shared_piece;
+#include "data/shared_part.h"
 
 typedef struct flow_shared_pieces {
-    const flow_shared_places *places; /* borrowed; n_rows >= 0 */
+    flow_shared_part part; /* of the round; at rank 0, part.counts has the rows that waited, too */
     const flow_comm *comm;
     int64_t block_rows;
     int64_t next;   /* the first row of the next pieces */
     int64_t at;     /* the row behind the last block, valid or not */
     int64_t n_rest; /* rows that wait at rank 0 */
     bool at_end;
-    flow_shared_piece *pieces; /* (size) of the round */
-    int64_t *ends;             /* (size) the number of a row that ends a block, in the piece of each rank; -1: none */
-    size_t *sent, *got;        /* (size) bytes */
-    double *rows;              /* (block_rows, d), twice as many at rank 0: the valid rows of the piece */
+    int64_t *ends;    /* (size) the number of a row that ends a block, in the piece of each rank; -1: none */
+    double *rows;     /* (block_rows, d), twice as many at rank 0: the valid rows of the piece */
     int64_t *numbers;
-    flow_dropped_rows dropped, all_dropped; /* of the piece; at rank 0, of all pieces */
-    size_t numbers_room, values_room;       /* of all_dropped */
 } flow_shared_pieces;
 
 /* A block of a rank. */
