@@ -39,6 +39,12 @@ JSON
         "$plain" train $spec.json -q
     done
     "$plain" tune tuned.json -n 3 --keep 2 -o ensemble.h5 -q
+    # FOLDER COMMAND...: rank 1 runs the command in a folder of its own
+    cat >blind <<'SH'
+[ "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-0}}" != 1 ] || cd "$1"
+shift
+exec "$@"
+SH
     # more than four parts of the first round of four processes
     "$plain" sample model.h5 -n 300001 --seed 3 -q -o many.csv
     { head -n 100000 many.csv; echo "1,oops"; tail -n +100001 many.csv; } >bad.csv
@@ -173,7 +179,7 @@ shared_verdict() {
     sizes='1 4' shared out.csv logprob given.h5 weights.h5 -o out.csv
     sizes=2 shared out.csv invert model.h5 rows.h5 -o out.csv
     sizes=3 shared out.csv score given.h5 weights.h5 --draws 99 -o out.csv
-    sizes=2 shared out.csv logprob model.h5 holes.h5 --skip-invalid -o out.csv
+    sizes='2 4' shared out.csv logprob model.h5 holes.h5 --skip-invalid -o out.csv
     awk -F, 'NR == 1 { print "v" } NR > 1 { print NR }' many.csv >beside.csv
     "$copy" beside.csv copy=beside.h5
     sizes=3 shared out.csv logprob model.h5 beside.h5,rows.h5 --worst 5 -o out.csv
@@ -189,13 +195,56 @@ shared_verdict() {
     # rank 1 sees the model alone
     mkdir elsewhere
     cp model.h5 elsewhere/
-    cat >blind <<'SH'
-[ "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-0}}" != 1 ] || cd elsewhere
-exec "$@"
-SH
     "$plain" logprob model.h5 rows.h5 -q -o alone.csv
-    ranks 2 bash blind "$FLOWCTL" logprob model.h5 rows.h5 -q -o out.csv
+    ranks 2 bash blind elsewhere "$FLOWCTL" logprob model.h5 rows.h5 -q -o out.csv
     same alone.csv out.csv
+}
+
+@test "of plain CSV each rank reads its rows, of other CSV rank 0 reads all" {
+    # rows that are dropped: words, too few fields, no value, codes; more than a part of them in a row
+    awk -F, -v OFS=, 'NR > 1 && NR % 1000 == 7 { $2 = "oops" } NR % 5000 == 9 { $0 = $1 } NR % 7000 == 13 { $1 = "" }
+        NR > 90000 && NR < 200000 { $2 = -999 } { print }' many.csv >holes.csv
+    sizes='2 5' shared out.csv logprob model.h5 holes.csv --skip-invalid --missing=-999 -o out.csv
+    grep -q '"skipped":' plain.json
+    grep -q 'dropped\|skipped' plain.err
+    sizes=3 shared out.h5 invert model.h5 holes.csv --skip-invalid --missing=-999 -o out.h5
+    sizes=2 shared out.csv score model.h5 holes.csv --skip-invalid --missing=-999 --draws 99 -o out.csv
+    # all rows are dropped
+    sed '2,$s/,.*/,oops/' given.csv >none.csv
+    run "$plain" logprob given.h5 none.csv --skip-invalid --given c=1
+    expect_status 1
+    local said=$output
+    run ranks 3 "$FLOWCTL" logprob given.h5 none.csv --skip-invalid --given c=1
+    expect_status 1
+    [ "$(own_lines)" = "$said" ]
+    # the last line is cut
+    head -c -3 many.csv >cut.csv
+    sizes='2 3' shared out.csv logprob model.h5 cut.csv -o out.csv
+    grep -q 'its last line has no line end' plain.err
+    # rows that are no lines
+    sed '5s/.*/"1.5","2"/; 70000s/^/# /' many.csv >quoted.csv
+    sizes=2 shared out.csv logprob model.h5 quoted.csv -o out.csv
+    gzip -k given.csv
+    sizes=2 shared out.csv logprob given.h5 given.csv.gz -o out.csv
+    # the first of two bad rows, whichever rank reads it
+    local bad
+    for bad in '1,2,3' '1' 'x,y' '1,-inf' ''; do
+        sed "120000s/.*/$bad/; 250000s/.*/oops,1/" many.csv >wrong.csv
+        run "$plain" logprob model.h5 wrong.csv
+        expect_status 1
+        said=$output
+        run ranks 4 "$FLOWCTL" logprob model.h5 wrong.csv
+        expect_status 1
+        [ "$(own_lines)" = "$said" ]
+    done
+    # rank 1 has other numbers under the same name
+    mkdir others
+    cp model.h5 others/
+    sed 's/[1-8]/9/g' many.csv >others/many.csv
+    ranks 2 bash blind others "$FLOWCTL" logprob model.h5 many.csv -q -o out.csv
+    "$plain" logprob model.h5 many.csv -q -o alone.csv
+    [ "$(wc -l <out.csv)" -eq "$(wc -l <alone.csv)" ]
+    ! cmp -s out.csv alone.csv
 }
 
 @test "a full disk at rank 0 ends all ranks" {

@@ -218,6 +218,7 @@ flow_status flow_input_open(flow_input *out, const char *location, const flow_in
 
 void flow_input_close(flow_input *in)
 {
+    flow_row_parts_free(in->parts);
     flow_reader_close(in->reader);
     free(in->from);
     free(in->rows);

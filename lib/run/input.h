@@ -8,14 +8,14 @@
 #ifndef FLOW_RUN_INPUT_H
 #define FLOW_RUN_INPUT_H
 
-#include "data/table.h"
+#include "data/row_parts.h"
 
 /* Starts from {0}. */
 typedef struct flow_input {
     flow_reader *reader;
     int n_columns; /* of the model, and the optional one where the data have it */
     bool has_optional;
-    bool is_shared; /* all ranks of the job have a reader, and each can read rows of its own */
+    flow_row_parts *parts; /* all ranks of the job have a reader, and each reads rows of its own; NULL: rank 0 alone */
     int n_read;    /* of the reader */
     int *from;     /* (n_columns) the index of each one in a row of the reader; NULL: the rows are the same */
     double *rows;  /* (n_room, n_read) rows of the reader, before they are rearranged */

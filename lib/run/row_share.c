@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/clock.h"
 #include "num/real.h"
@@ -29,7 +30,8 @@ typedef struct row_share {
     row_run *run;
     const flow_comm *comm;
     int rank, size;
-    bool own_rows;   /* each rank reads its part */
+    flow_row_parts *parts; /* each rank reads its part; NULL: rank 0 reads */
+    int64_t *counts;       /* (size) valid rows of the parts that were read last */
     int64_t unit;    /* parts consist of so many rows, */
     int64_t n_most;  /* up to this number of them, a multiple of the unit */
     size_t *bytes;   /* (size) */
@@ -58,35 +60,37 @@ static int64_t row_share_count(const row_share *share, const row_round *round, i
     return row_share_first(share, round, rank + 1) - row_share_first(share, round, rank);
 }
 
-/* Values of what map makes of a part, and of the part itself where its rank has read it. */
+/* Values of what map makes of n rows, and of the rows themselves where their rank has read them. */
 static size_t row_share_mapped(const row_share *share, int64_t n)
 {
     const flow_row_walk *walk = share->run->walk;
-    const size_t read = share->own_rows ? row_run_width(walk) + 2 : 0;
+    const size_t read = share->parts != NULL ? row_run_width(walk) + 2 : 0;
     return n > 0 ? walk->n_facts + (size_t)n * (walk->n_told + walk->n_columns + read) : 0;
 }
 
-/* The part of a rank, without what rank 0 has read; mapped: where what it becomes begins. */
-static flow_row_batch row_share_batch(const row_share *share, const row_round *round, int rank, double *mapped)
+/* Where n rows are in `mapped`. */
+static flow_row_batch row_share_lay_out(const row_share *share, int64_t n, double *mapped)
 {
     const flow_row_walk *walk = share->run->walk;
+    double *told = mapped + walk->n_facts, *out = told + (size_t)n * walk->n_told;
+    flow_row_batch batch = {.n = (size_t)n, .facts = mapped, .told = told, .out = out};
+    if (share->parts != NULL) {
+        batch.in = out + (size_t)n * walk->n_columns;
+        batch.weights = batch.in + (size_t)n * row_run_width(walk);
+        batch.numbers = (int64_t *)(void *)(batch.weights + n);
+    }
+    return batch;
+}
+
+/* The part of a rank, all rows of it, without what rank 0 has read; mapped: where what it becomes begins. */
+static flow_row_batch row_share_batch(const row_share *share, const row_round *round, int rank, double *mapped)
+{
     const int64_t before = row_share_first(share, round, rank), n = row_share_count(share, round, rank);
     const int64_t first = round->first - before;
-    double *told = mapped + walk->n_facts;
-    flow_row_batch out = {.at = round->at + before,
-                          .n = (size_t)n,
-                          .first = (size_t)(first < 0   ? 0
-                                            : first < n ? first
-                                                        : n),
-                          .facts = mapped,
-                          .told = told,
-                          .out = told + (size_t)n * walk->n_told};
-    if (share->own_rows) {
-        out.in = out.out + (size_t)n * walk->n_columns;
-        out.weights = out.in + (size_t)n * row_run_width(walk);
-        out.numbers = (int64_t *)(void *)(out.weights + n);
-    }
-    return out;
+    flow_row_batch batch = row_share_lay_out(share, n, mapped);
+    batch.at = round->at + before;
+    batch.first = (size_t)(first < 0 ? 0 : first < n ? first : n);
+    return batch;
 }
 
 /* ---- memory ---- */
@@ -106,20 +110,22 @@ static flow_status row_share_make(row_share *share, size_t n_usual, flow_error *
     enum { BATCHES = 4 }; /* that rank 0 holds */
     const flow_row_walk *walk = share->run->walk;
     const int64_t usual = (int64_t)n_usual, most = BATCHES * usual / share->size / share->unit * share->unit;
-    const bool root = share->rank == 0, receives = !root && !share->own_rows;
+    const bool root = share->rank == 0, receives = !root && share->parts == NULL;
     share->n_most = most < share->unit ? share->unit : most < usual ? most : usual;
     share->own = share->n_most;
     const size_t n = (size_t)share->n_most;
     share->bytes = calloc((size_t)share->size, sizeof *share->bytes);
+    share->counts = calloc((size_t)share->size, sizeof *share->counts);
     share->in = receives ? calloc(n, (walk->n_in + 1) * sizeof *share->in) : NULL;
     share->scratch = calloc(n, (walk->n_scratch + 1) * sizeof *share->scratch);
     share->mapped =
         calloc(row_share_mapped(share, share->n_most), (root ? (size_t)share->size : 1) * sizeof *share->mapped);
-    if (share->bytes == NULL || share->scratch == NULL || share->mapped == NULL || (receives && share->in == NULL))
+    if (share->bytes == NULL || share->counts == NULL || share->scratch == NULL || share->mapped == NULL ||
+        (receives && share->in == NULL))
         return flow_error_memory(err, "the rows");
-    for (int k = 0; k < 2 && root && !share->own_rows; k++)
+    for (int k = 0; k < 2 && root && share->parts == NULL; k++)
         FLOW_TRY(row_share_make_store(share, &share->stores[k], err));
-    return FLOW_OK;
+    return share->parts != NULL ? flow_row_parts_limit(share->parts, share->n_most, err) : FLOW_OK;
 }
 
 static void row_share_release(row_share *share)
@@ -130,6 +136,7 @@ static void row_share_release(row_share *share)
         free(share->stores[k].numbers);
     }
     free(share->bytes);
+    free(share->counts);
     free(share->in);
     free(share->scratch);
     free(share->mapped);
@@ -143,8 +150,8 @@ static flow_status row_share_read(row_share *share, row_store *store, const row_
     const int64_t room = share->own + share->n_most * (share->size - 1);
     flow_row_batch batch = {.in = store->in, .weights = store->weights, .numbers = store->numbers};
     store->round = (row_round){.at = last->at + last->n};
-    if (share->own_rows) {
-        const int64_t left = share->run->walk->in->reader->n_rows - store->round.at;
+    if (share->parts != NULL) {
+        const int64_t left = flow_row_parts_rows(share->parts) - store->round.at;
         batch.n = (size_t)(left < room ? left : room);
     } else {
         FLOW_TRY(row_run_read(share->run, &batch, (size_t)room, &share->failure));
@@ -158,16 +165,23 @@ static flow_status row_share_read(row_share *share, row_store *store, const row_
     return FLOW_OK;
 }
 
+/* Rows of a part that were mapped. */
+static int64_t row_share_valid(const row_share *share, const row_round *round, int rank)
+{
+    return share->parts != NULL ? share->counts[rank] : row_share_count(share, round, rank);
+}
+
 /* Counts and writes the parts of a round. */
 static flow_status row_share_take(row_share *share, const row_store *store)
 {
     const size_t n_in = share->run->walk->n_in;
     double *mapped = share->mapped;
     for (int r = 0; r < share->size && !share->run->closed; r++) {
-        flow_row_batch batch = row_share_batch(share, &store->round, r, mapped);
-        const size_t before = (size_t)(batch.at - store->round.at);
+        flow_row_batch batch = share->parts != NULL ? row_share_lay_out(share, share->counts[r], mapped)
+                                                    : row_share_batch(share, &store->round, r, mapped);
         mapped += row_share_mapped(share, (int64_t)batch.n);
-        if (!share->own_rows) {
+        if (share->parts == NULL) {
+            const size_t before = (size_t)(batch.at - store->round.at);
             batch.in = store->in + before * n_in;
             batch.weights = store->weights + before;
             batch.numbers = store->numbers + before;
@@ -192,27 +206,45 @@ static void row_share_plan(row_share *share, double seconds, bool begun)
 
 /* ---- what all do ---- */
 
-/* Reads the part of this rank. */
+/* Reads the valid rows of the part of this rank. */
+static flow_status row_share_read_rows(const row_share *share, flow_row_batch *batch, flow_error *err)
+{
+    const int64_t end = batch->at + (int64_t)batch->n;
+    flow_row_batch next = *batch;
+    size_t left = batch->n;
+    flow_status status = flow_row_parts_begin(share->parts, batch->at, end, err);
+    /* rows that were dropped behind the last valid one are known only when no more rows come */
+    for (next.n = 1; status == FLOW_OK && next.n > 0 && flow_row_parts_go_on(share->parts); left -= next.n) {
+        status = row_run_read(share->run, &next, left, err);
+        next.in += next.n * share->run->walk->n_in;
+        next.weights += next.n;
+        next.numbers += next.n;
+    }
+    batch->n -= left;
+    return flow_row_parts_end(share->parts, status, err);
+}
+
+/* The same, and moves what was read to where so many rows are in share->mapped. */
 static flow_status row_share_read_own(const row_share *share, flow_row_batch *batch, flow_error *err)
 {
-    flow_reader *reader = share->run->walk->in->reader;
-    const size_t n = batch->n;
-    flow_status status = flow_reader_seek(reader, &(flow_position){.row = batch->at}, err);
-    if (status == FLOW_OK)
-        status = row_run_read(share->run, batch, n, err);
-    if (status == FLOW_OK && batch->n != n)
-        status = flow_error_set(err, FLOW_DATA,
-                                "%s: has changed since it was opened; start again, and do not change "
-                                "the file meanwhile",
-                                reader->name);
+    const size_t all = batch->n;
+    const flow_status status = row_share_read_rows(share, batch, err);
     /* what the data are is the same for every rank, whatever else goes wrong is not */
     if (status != FLOW_OK && status != FLOW_DATA && share->rank > 0)
         flow_error_prefix(err, status, "%s: ", flow_comm_name());
-    return status;
+    if (status != FLOW_OK || batch->n == all)
+        return status;
+    flow_row_batch packed = row_share_lay_out(share, (int64_t)batch->n, share->mapped);
+    packed.scratch = batch->scratch;
+    memmove(packed.in, batch->in, batch->n * share->run->walk->n_in * sizeof *packed.in);
+    memmove(packed.weights, batch->weights, batch->n * sizeof *packed.weights);
+    memmove(packed.numbers, batch->numbers, batch->n * sizeof *packed.numbers);
+    *batch = packed;
+    return FLOW_OK;
 }
 
-/* *read: whether the part could be read. */
-static flow_status row_share_map(row_share *share, const row_round *round, double *in, flow_status *read,
+/* *read: whether the part could be read; *n: its valid rows. */
+static flow_status row_share_map(row_share *share, const row_round *round, double *in, flow_status *read, int64_t *n,
                                  flow_error *err)
 {
     const flow_row_walk *walk = share->run->walk;
@@ -221,12 +253,13 @@ static flow_status row_share_map(row_share *share, const row_round *round, doubl
     batch.scratch = share->scratch;
     if (batch.n == 0)
         return FLOW_OK;
-    if (share->own_rows)
+    if (share->parts != NULL)
         *read = row_share_read_own(share, &batch, err);
     else
         batch.in = in;
-    if (*read != FLOW_OK)
+    if (*read != FLOW_OK || batch.n == 0)
         return FLOW_OK;
+    *n = (int64_t)batch.n;
     FLOW_TRY(walk->map(walk->context, &batch, err));
     share->row_seconds = (flow_seconds() - began) / (double)batch.n;
     return FLOW_OK;
@@ -251,14 +284,14 @@ static void row_share_scatter(const row_share *share, const row_round *round, co
     const size_t n_in = share->run->walk->n_in;
     for (int r = 0; r < share->size; r++)
         share->bytes[r] = (size_t)row_share_count(share, round, r) * n_in * sizeof *all;
-    if (n_in > 0 && !share->own_rows)
+    if (n_in > 0 && share->parts == NULL)
         flow_comm_scatter(share->comm, 0, all, mine, share->bytes);
 }
 
 static void row_share_gather(const row_share *share, const row_round *round)
 {
     for (int r = 0; r < share->size; r++)
-        share->bytes[r] = row_share_mapped(share, row_share_count(share, round, r)) * sizeof *share->mapped;
+        share->bytes[r] = row_share_mapped(share, row_share_valid(share, round, r)) * sizeof *share->mapped;
     flow_comm_gather(share->comm, 0, share->mapped, share->mapped, share->bytes);
 }
 
@@ -271,7 +304,7 @@ static flow_status row_share_rounds(row_share *share, flow_error *err)
     for (bool begun = false;; begun = true) {
         if (mapped == FLOW_OK && flow_run_should_stop(&walk->options->hooks))
             mapped = FLOW_INTERRUPTED;
-        if (share->own_rows)
+        if (share->parts != NULL)
             FLOW_TRY(flow_first_status(share->comm, read, err));
         FLOW_TRY(flow_run_agree(share->comm, mapped, err));
         FLOW_TRY(row_share_begin_round(share, &now->round, status, err));
@@ -282,17 +315,20 @@ static flow_status row_share_rounds(row_share *share, flow_error *err)
         if (!begun && walk->begin != NULL)
             FLOW_TRY(walk->begin(walk->context, err));
         double began = flow_seconds(), spent = 0;
+        int64_t n = 0;
         if (root && begun)
             status = row_share_take(share, other);
         spent += flow_seconds() - began;
         if (status == FLOW_OK)
-            mapped = row_share_map(share, &now->round, in, &read, err);
+            mapped = row_share_map(share, &now->round, in, &read, &n, err);
         began = flow_seconds();
         if (root && status == FLOW_OK)
             status = row_share_read(share, other, &now->round);
         spent += flow_seconds() - began;
         if (root)
             row_share_plan(share, spent, begun);
+        if (share->parts != NULL)
+            FLOW_TRY(flow_row_parts_tell(share->parts, n, read == FLOW_OK, share->counts, err));
         row_share_gather(share, &now->round);
         row_store *kept = now;
         now = other;
@@ -301,6 +337,8 @@ static flow_status row_share_rounds(row_share *share, flow_error *err)
     if (!root || share->run->closed)
         return FLOW_OK;
     status = row_share_take(share, other);
+    if (status == FLOW_OK && share->parts != NULL)
+        FLOW_TRY(flow_row_parts_finish(share->parts, err));
     if (status == FLOW_OK && !share->run->closed)
         return row_run_end(share->run, err);
     return status == FLOW_OK ? FLOW_OK : flow_error_set(err, status, "%s", share->failure.message);
@@ -314,12 +352,10 @@ flow_status row_share_run(row_run *run, size_t n_usual, flow_error *err)
                        .seconds = HUGE_VAL,
                        .rank = flow_comm_rank(walk->comm),
                        .size = flow_comm_size(walk->comm),
-                       .own_rows = walk->in != NULL && walk->in->is_shared,
+                       .parts = walk->in != NULL ? walk->in->parts : NULL,
                        .unit = walk->most_rows > 0 ? 1 : FLOW_TILE};
     flow_status status = flow_comm_agree(walk->comm, row_share_make(&share, n_usual, err), err);
     if (status == FLOW_OK) {
-        if (share.own_rows)
-            flow_reader_limit(walk->in->reader, share.n_most);
         flow_run_begin(&walk->options->hooks);
         run->began = flow_seconds();
         status = row_share_rounds(&share, err);

@@ -4,8 +4,8 @@
  * every rank maps its part and sends back what count and the output need, and rank 0 counts and writes the parts in
  * their order. So count, the output and errors of reading and writing are those of a process that runs alone. Where
  * nothing is read (draws without a context), nothing is sent but the numbers of the rows. Where all ranks have the
- * table and every row has a place in it (flow_input.is_shared), each rank reads its own part, and sends back the rows
- * as well.
+ * table and its rows have known places (flow_input.parts), each rank reads its own part, and sends back the rows as
+ * well. The parts of such a round have rows that are dropped among them.
  *
  * While the others map a round, rank 0 counts and writes the round before and reads the next one. Its own part of a
  * round is smaller for this, by how long these take. The size of a part changes no bit, as what map gives is a function

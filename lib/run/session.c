@@ -170,28 +170,31 @@ static flow_status session_open_input(const flow_session *s, flow_input *out, co
 
 /* What the input is at rank 0. */
 typedef struct session_input {
-    int64_t n_rows;
+    int64_t n_rows, text_bytes;
     int n_columns;
     bool has_optional;
-    bool has_places; /* the place of a row in the output is known before it is read, and nothing has to be said of it */
+    bool fits; /* the ranks can try to share it */
 } session_input;
 
-/* Opens the input at the other ranks, too, if all of them can. */
-static bool session_share_input(const flow_session *s, flow_input *out, const char *location, const char *const *names,
-                                int n, const flow_input_options *options, const session_input *first)
+/* Opens the input at the other ranks, too, if all of them can, and finds its rows. Else rank 0 has it alone. */
+static flow_status session_share_input(const flow_session *s, flow_input *out, const char *location,
+                                       const char *const *names, int n, const flow_input_options *options,
+                                       const session_input *first, flow_error *err)
 {
     const flow_comm *comm = s->options.comm;
     const bool root = flow_is_root(comm);
-    if (!options->shared || !first->has_places || flow_comm_size(comm) == 1)
-        return false;
+    flow_status status = FLOW_OK;
+    if (!options->shared || !first->fits || flow_comm_size(comm) == 1)
+        return FLOW_OK;
     bool same = root || session_open_input(s, out, location, names, n, options, NULL) == FLOW_OK;
     if (same && !root)
-        same = out->reader->n_rows == first->n_rows && out->n_columns == first->n_columns &&
-               out->has_optional == first->has_optional;
-    const bool all = !flow_comm_any(comm, !same);
-    if (!all && !root)
+        same = out->reader->n_rows == first->n_rows && out->reader->text_bytes == first->text_bytes &&
+               out->n_columns == first->n_columns && out->has_optional == first->has_optional;
+    if (!flow_comm_any(comm, !same))
+        status = flow_row_parts_find(&out->parts, out->reader, comm, err);
+    if (out->parts == NULL && !root)
         flow_input_close(out);
-    return all;
+    return status;
 }
 
 flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,
@@ -203,13 +206,12 @@ flow_status flow_session_open_input(const flow_session *s, flow_input *out, cons
                               err));
     session_input first = {0};
     if (root && out->reader != NULL)
-        first = (session_input){out->reader->n_rows, out->n_columns, out->has_optional,
-                                out->reader->finds_rows && !out->reader->skip_invalid && !out->reader->may_round};
+        first = (session_input){out->reader->n_rows, out->reader->text_bytes, out->n_columns, out->has_optional,
+                                flow_row_parts_fit(out->reader)};
     flow_comm_broadcast(comm, 0, &first, sizeof first);
-    const bool shared = session_share_input(s, out, location, names, n, options, &first);
-    if (!root && !shared)
+    FLOW_TRY(session_share_input(s, out, location, names, n, options, &first, err));
+    if (!root && out->parts == NULL)
         *out = (flow_input){.n_columns = first.n_columns, .has_optional = first.has_optional};
-    out->is_shared = shared;
     return FLOW_OK;
 }
 
