@@ -7,8 +7,9 @@
 #     scripts/measure_parallel_hdf5.sh [-r RANKS] [-n ROUNDS] [-f FOLDER]
 #
 # 10 million rows of 10 columns go into a file in FOLDER (a temporary one) in the chunks of flowctl, with and without
-# their checksums; ROUNDS times (5) in turns, by RANKS processes (2). Prints the medians: seconds, and MB/s. Needs an
-# HDF5 library that is built for the MPI library, with its compiler h5pcc (H5PCC=PROGRAM: another name).
+# their checksums; ROUNDS times (5) in turns, by RANKS processes (2). Prints the medians: seconds, and MB/s. Then it
+# prints whether the files are those of one process, byte for byte. Needs an HDF5 library that is built for the MPI
+# library, with its compiler h5pcc (H5PCC=PROGRAM: another name).
 set -euo pipefail
 ranks=2 rounds=5 folder=''
 # shellcheck source=scripts/options.bash
@@ -58,7 +59,7 @@ int main(int argc, char **argv)
     const int bytes = PART * COLUMNS * (int)sizeof(double);
     double *part = malloc((size_t)bytes), *all = malloc((size_t)bytes * (size_t)size);
     for (int i = 0; i < PART * COLUMNS; i++)
-        part[i] = 1e-3 * i + rank;
+        part[i] = 1e-3 * i;
     MPI_Barrier(MPI_COMM_WORLD);
     double seconds = MPI_Wtime();
     hid_t file = -1;
@@ -73,6 +74,7 @@ int main(int argc, char **argv)
         file = H5Fcreate(argv[1], H5F_ACC_TRUNC, H5P_DEFAULT, access);
         H5Pset_chunk(layout, 2, chunk);
         H5Pset_fill_time(layout, H5D_FILL_TIME_NEVER);
+        H5Pset_obj_track_times(layout, 0);
         if (sums)
             H5Pset_fletcher32(layout);
         space = H5Screate_simple(2, extent, NULL);
@@ -119,3 +121,14 @@ done | sort -k1,2 -k3,3n | awk -v rounds="$rounds" '
         show("rank 0, without checksums", "alone plain")
         show("parallel HDF5, without checksums", "together plain")
     }'
+
+data=${folder:-$work}/parallel_hdf5.h5
+for sums in sums plain; do
+    mpirun -n 1 "$work/write" "$data" alone $sums >/dev/null
+    one=$(cksum <"$data")
+    for how in alone together; do
+        mpirun -n "$ranks" "$work/write" "$data" $how $sums >/dev/null
+        [ "$(cksum <"$data")" = "$one" ] && bytes="the same bytes as" || bytes="other bytes than"
+        echo "$ranks ranks, $how, $sums: $bytes one process"
+    done
+done
