@@ -4,7 +4,7 @@
 #     scripts/check_arm.sh [FOLDER]
 #
 # Compiles flowctl for 64-bit ARM and runs tests of its kernels, and a training, in an emulation of processors with NEON
-# alone and with SVE. Needs, on Debian, gcc-aarch64-linux-gnu and qemu-user, and half an hour. The libraries for ARM are
+# alone and with SVE. Needs, on Debian, gcc-aarch64-linux-gnu and qemu-user, and an hour. The libraries for ARM are
 # downloaded as packages and unpacked in FOLDER (build/arm); no package is installed. $TESTS names other tests, and
 # $SVE_TESTS those for SVE.
 set -euo pipefail
@@ -13,7 +13,7 @@ folder=${1:-build/arm}
 mirror=${MIRROR:-http://deb.debian.org/debian}
 release=${RELEASE:-bookworm}
 tests=${TESTS:-unit_num unit_row_products unit_spline unit_mixture unit_assignment unit_pareto unit_nn}
-sve_tests=${SVE_TESTS:-unit_num unit_row_products unit_mixture unit_nn}
+sve_tests=${SVE_TESTS:-unit_num unit_row_products unit_mixture}
 for tool in aarch64-linux-gnu-gcc qemu-aarch64 apt-get dpkg-deb; do
     if ! command -v "$tool" >/dev/null; then
         echo "There is no $tool here: install the packages gcc-aarch64-linux-gnu and qemu-user." >&2
