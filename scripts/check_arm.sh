@@ -4,7 +4,7 @@
 #     scripts/check_arm.sh [FOLDER]
 #
 # Compiles flowctl for 64-bit ARM and runs tests of its kernels, and a training, in an emulation of processors with NEON
-# alone and with SVE. Needs, on Debian, gcc-aarch64-linux-gnu and qemu-user, and an hour. The libraries for ARM are
+# alone and with SVE. Needs, on Debian, gcc-aarch64-linux-gnu and qemu-user, and a while. The libraries for ARM are
 # downloaded as packages and unpacked in FOLDER (build/arm); no package is installed. $TESTS names other tests, and
 # $SVE_TESTS those for SVE.
 set -euo pipefail
