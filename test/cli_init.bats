@@ -269,7 +269,8 @@ brief=(-n 4 -e 2 --set 'flow[1].hidden=[8]' --set train.batch=64)
         # shellcheck disable=SC2086 # two words
         run flowctl $words
         expect_status 1
-        expect "no column has a number in four rows of five" "row 1 (line 2) has 2 fields where 1 is expected"
+        expect "no column has a number in four rows of five" "row 1 (line 2) has 2 fields where 1 is expected" \
+            "its names are separated by commas, and its rows by blanks"
     done
     [ ! -e mixed.json ]
 }

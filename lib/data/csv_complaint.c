@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "data/csv_dialect.h"
 #include "data/csv_disguise.h"
 #include "data/csv_words.h"
 
@@ -82,11 +83,35 @@ static void complaint_explain(flow_text *out, const flow_csv_complaint *about)
         flow_text_add(out, ". If its decimals follow a comma, say --decimal ,; take marks between thousands out");
 }
 
+/* What separates the names of a header that is one field, if it makes as many as the first row has fields; 0: nothing
+ * does. */
+static char complaint_other_delimiter(const flow_csv_complaint *about)
+{
+    static const char delimiters[] = {',', ';', '\t', ' '};
+    const char *names = about->reader->columns.at[0];
+    if (about->row > 0 || !about->reader->has_names || about->aim->n_fields != 1)
+        return 0;
+    for (size_t k = 0; k < sizeof delimiters; k++) {
+        size_t n = 1;
+        for (const char *c = names; *c != '\0'; c++)
+            n += *c == delimiters[k];
+        if (n == about->found.field && delimiters[k] != about->aim->delimiter)
+            return delimiters[k];
+    }
+    return 0;
+}
+
 static void complaint_count_fields(flow_text *out, const flow_csv_complaint *about)
 {
     const size_t n = about->found.field, wanted = about->aim->n_fields;
     flow_text_add(out, " has %zu field%s where %zu %s expected; ", n, n == 1 ? "" : "s", wanted,
                   wanted == 1 ? "is" : "are");
+    const char names = complaint_other_delimiter(about);
+    if (names != 0) {
+        flow_text_add(out, "its names are separated by %s, and its rows by %s: separate both in the same way",
+                      flow_csv_delimiter_name(names), flow_csv_delimiter_name(about->aim->delimiter));
+        return;
+    }
     complaint_advise(out, about);
     if (about->row == 0 && about->reader->has_names && wanted == 1)
         flow_text_add(out, ". If the lines above are a title, take them out or put # in front of them");
