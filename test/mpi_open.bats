@@ -43,6 +43,7 @@ setup_file() {
     awk -F, -v OFS=, 'NR == 1 { print "a,b"; next } { print $2 + $6, $4 }' plain.csv >beside.csv
     "$program" beside.csv copy=beside.h5
     "$program" beside.csv copy=gaps.h5 hole=8998
+    "$program" beside.csv copy=tail.h5 tail=5000
 }
 
 setup() {
@@ -69,6 +70,7 @@ same_as_one() {
     same_as_one plain.h5,beside.h5 memory=300000
     same_as_one beside.h5,holes.h5,gaps.h5 skip weight=w
     MPI_RANKS=4 same_as_one holes.h5,gaps.h5 skip memory=300000
+    MPI_RANKS=4 same_as_one holes.h5,tail.h5 skip
     # two errors, of which the one in row 9000 is found first
     same_as_one holes.h5,gaps.h5
     grep -q "row 9000," "$BATS_TEST_TMPDIR/one"

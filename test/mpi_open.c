@@ -2,9 +2,9 @@
  * different numbers of processes print:
  *
  *     mpi_open LOCATION [memory=BYTES] [part=training] [skip] [weight=COLUMN]
- *     mpi_open LOCATION copy=OUT.h5 [hole=N]
+ *     mpi_open LOCATION copy=OUT.h5 [hole=N] [tail=N]
  *
- * The second form copies a table, and puts NaN into each N-th row.
+ * The second form copies a table, and puts NaN into each N-th row, or into all rows behind the first N.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
@@ -103,7 +103,7 @@ static flow_status print_rows(flow_dataset *data, bool shuffle, bool speaks, flo
     return status;
 }
 
-static flow_status copy_table(const char *to, const char *from, int64_t hole, flow_error *err)
+static flow_status copy_table(const char *to, const char *from, int64_t hole, int64_t tail, flow_error *err)
 {
     flow_reader *reader = NULL;
     flow_writer *writer = NULL;
@@ -114,7 +114,7 @@ static flow_status copy_table(const char *to, const char *from, int64_t hole, fl
     flow_status status = flow_writer_open(&writer, to, (const char *const *)reader->columns.at, d, NULL, err);
     for (int64_t i = 1; status == FLOW_OK && n > 0; i++) {
         status = flow_reader_read(reader, row, NULL, 1, &n, err);
-        if (hole > 0 && i % hole == 0)
+        if ((hole > 0 && i % hole == 0) || (tail > 0 && i > tail))
             row[i % d] = NAN;
         if (status == FLOW_OK && n > 0)
             status = flow_writer_write(writer, row, 1, err);
@@ -148,7 +148,7 @@ int main(int argc, char **argv)
     flow_status status = flow_comm_start(&argc, &argv, &err);
     flow_dataset_options options = {.comm = flow_comm_world(), .survey = true, .share = 0.2, .seed = 3};
     const char *copy = NULL;
-    int64_t hole = 0;
+    int64_t hole = 0, tail = 0;
     for (int i = 2; i < argc; i++) {
         if (strncmp(argv[i], "memory=", 7) == 0)
             options.memory_bytes = (size_t)strtoll(argv[i] + 7, NULL, 10);
@@ -162,13 +162,15 @@ int main(int argc, char **argv)
             copy = argv[i] + 5;
         else if (strncmp(argv[i], "hole=", 5) == 0)
             hole = strtoll(argv[i] + 5, NULL, 10);
+        else if (strncmp(argv[i], "tail=", 5) == 0)
+            tail = strtoll(argv[i] + 5, NULL, 10);
         else
             status = flow_error_set(&err, FLOW_ARGUMENT, "unknown argument %s", argv[i]);
     }
     if (argc < 2)
         status = flow_error_set(&err, FLOW_ARGUMENT, "no file");
     else if (status == FLOW_OK)
-        status = copy != NULL ? copy_table(copy, argv[1], hole, &err) : open_and_print(argv[1], &options, &err);
+        status = copy != NULL ? copy_table(copy, argv[1], hole, tail, &err) : open_and_print(argv[1], &options, &err);
     const int code = status == FLOW_OK ? 0 : 1;
     if (flow_comm_meet(code) && code != 0)
         printf("error %d: %s\n", (int)status, err.message);

@@ -42,9 +42,10 @@ static flow_status join_take_remarks(join_reader *r, join_part *part, flow_error
     return FLOW_OK;
 }
 
-/* Reads the next rows of a table. How far it is read ahead does not depend on where reading began: of errors in several
- * tables, the same one comes first. */
-static flow_status join_refill(join_part *p, flow_error *err)
+/* Reads the next rows of a table. How far it is read ahead does not depend on where reading began or will end: of
+ * errors in several tables, the same one comes first. Where invalid rows are skipped there are no such errors, and none
+ * of them is passed behind the end. */
+static flow_status join_refill(const join_reader *r, join_part *p, flow_error *err)
 {
     const flow_position here = flow_reader_tell(p->reader);
     p->at = 0;
@@ -53,6 +54,7 @@ static flow_status join_refill(join_part *p, flow_error *err)
             return flow_error_memory(err, p->reader->name);
         p->marks[p->n_marks++] = here;
     }
+    p->reader->end = r->base.skip_invalid ? r->base.end : 0;
     return flow_reader_read(p->reader, p->rows, p->numbers, (size_t)(ROOM - here.row % ROOM), &p->n_read, err);
 }
 
@@ -62,7 +64,7 @@ static flow_status join_fill(join_reader *r, flow_error *err)
     for (join_part *p = r->parts; p < r->parts + r->n_parts && !r->at_end; p++) {
         if (p->reader == NULL || p->at < p->n_read)
             continue;
-        FLOW_TRY(join_refill(p, err));
+        FLOW_TRY(join_refill(r, p, err));
         FLOW_TRY(join_take_remarks(r, p, err));
         r->at_end = p->n_read == 0;
     }
@@ -77,7 +79,7 @@ static flow_status join_check_ends(join_reader *r, flow_error *err)
         if (p->reader == NULL)
             continue;
         if (p->at == p->n_read)
-            FLOW_TRY(join_refill(p, err));
+            FLOW_TRY(join_refill(r, p, err));
         if (p->at < p->n_read)
             longer = p;
         else
@@ -110,12 +112,14 @@ static bool join_align(join_reader *r)
     return aligned && r->next == number;
 }
 
-/* The rows that are left of the tables that have not ended are dropped. */
+/* The rows that are left of the tables that have not ended are dropped, up to the end that was set. */
 static void join_drop_rest(join_reader *r)
 {
-    for (const join_part *p = r->parts; p < r->parts + r->n_parts; p++)
-        for (int64_t last = p->reader != NULL ? flow_reader_tell(p->reader).row : 0; r->next < last; r->next++)
+    for (const join_part *p = r->parts; p < r->parts + r->n_parts; p++) {
+        const int64_t last = p->reader != NULL ? flow_reader_tell(p->reader).row : 0;
+        for (; r->next < last && flow_reader_left(&r->base, r->next) > 0; r->next++)
             flow_reader_drop(&r->base, r->next, NULL);
+    }
 }
 
 static flow_status join_read(flow_reader *base, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
