@@ -37,11 +37,10 @@ package() {
 }
 
 # What each library is called by pkg-config, what it is linked with when pkg-config does not know it, one header and one
-# function of it. The order is the linker's: who needs another stands before it. Where HDF5 is installed for one process
-# and for an MPI library, the first is taken: the other one makes every program depend on MPI.
+# function of it. The order is the linker's: who needs another stands before it.
 libraries='xsmm|libxsmm|-lxsmm|libxsmm.h|libxsmm_smmdispatch
 cmocka|cmocka|-lcmocka|cmocka.h|_cmocka_run_group_tests
-hdf5|hdf5-serial hdf5|-lhdf5|hdf5.h|H5open
+hdf5|hdf5 hdf5-serial|-lhdf5|hdf5.h|H5open
 gsl|gsl|-lgsl|gsl/gsl_rng.h|gsl_rng_env_setup
 cblas|openblas cblas|-lopenblas|cblas.h|cblas_dgemm
 cjson|libcjson|-lcjson|cjson/cJSON.h|cJSON_Version
@@ -66,6 +65,18 @@ if [ "$(uname -s)" = Darwin ]; then
     search_libs="$search_libs -Wl,-U,_openblas_set_num_threads"
 fi
 
+# builds FLAGS... : does the program on standard input compile and link?
+builds() {
+    cat >"$temporary/probe.c"
+    # shellcheck disable=SC2086  # CC may hold several words
+    $cc "$temporary/probe.c" -o "$temporary/probe" "$@" >"$temporary/log" 2>&1
+}
+
+for_one_process='#include <hdf5.h>
+#ifdef H5_HAVE_PARALLEL
+#error
+#endif'
+
 # Fills cflags_NAME and libs_NAME.
 while IFS='|' read -r name packages fallback _; do
     # shellcheck disable=SC2086  # several words
@@ -78,18 +89,16 @@ while IFS='|' read -r name packages fallback _; do
                 flags=$(h5cc -show | tr ' ' '\n' | grep '^-I' | tr '\n' ' ' || true)
                 libs="$(h5cc -show | tr ' ' '\n' | grep '^-L' | tr '\n' ' ' || true) -lhdf5"
             fi
+            # Built for MPI, it makes every program depend on MPI. Debian has one for a process beside it.
+            # shellcheck disable=SC2086  # several words
+            if pkg-config --exists hdf5-serial 2>/dev/null && ! builds -c $flags <<<"$for_one_process"; then
+                flags=$(package cflags hdf5-serial) libs=$(package libs hdf5-serial)
+            fi
             ;;
     esac
     printf -v "cflags_$name" '%s' "$flags"
     printf -v "libs_$name" '%s' "${libs:-$fallback}"
 done <<<"$libraries"
-
-# builds FLAGS... : does the program on standard input compile and link?
-builds() {
-    cat >"$temporary/probe.c"
-    # shellcheck disable=SC2086  # CC may hold several words
-    $cc "$temporary/probe.c" -o "$temporary/probe" "$@" >"$temporary/log" 2>&1
-}
 
 # A program that needs the libraries of LINES: program LINES. It asks for the headers but does not read them, since
 # SLEEF's take half a second.
