@@ -87,11 +87,13 @@ static void complaint_explain(flow_text *out, const flow_csv_complaint *about)
  * does. */
 static char complaint_other_delimiter(const flow_csv_complaint *about)
 {
-    static const char delimiters[] = {',', ';', '\t', ' '};
+    static const char delimiters[] = {',', ';', '\t', '|', ' '};
     const char *names = about->reader->columns.at[0];
     if (about->row > 0 || !about->reader->has_names || about->aim->n_fields != 1)
         return 0;
-    for (size_t k = 0; k < sizeof delimiters; k++) {
+    /* of a name of two words above "1,5", the comma may be that of decimals */
+    const size_t n_delimiters = sizeof delimiters - (about->aim->delimiter == ',');
+    for (size_t k = 0; k < n_delimiters; k++) {
         size_t n = 1;
         for (const char *c = names; *c != '\0'; c++)
             n += *c == delimiters[k];
