@@ -183,6 +183,11 @@ shared_verdict() {
     awk -F, 'NR == 1 { print "v" } NR > 1 { print NR }' many.csv >beside.csv
     "$copy" beside.csv copy=beside.h5
     sizes=3 shared out.csv logprob model.h5 beside.h5,rows.h5 --worst 5 -o out.csv
+    # the rows of one of two tables are invalid, each 140,000th or all behind a place
+    "$copy" many.csv copy=tail.h5 tail=120000
+    for said in holes tail; do
+        sizes='2 4' shared out.csv logprob model.h5 beside.h5,$said.h5 --skip-invalid -o out.csv
+    done
     # the first of two bad rows, whichever rank reads it
     run "$plain" logprob model.h5 holes.h5
     expect_status 1
@@ -244,7 +249,13 @@ shared_verdict() {
     ranks 2 bash blind others "$FLOWCTL" logprob model.h5 many.csv -q -o out.csv
     "$plain" logprob model.h5 many.csv -q -o alone.csv
     [ "$(wc -l <out.csv)" -eq "$(wc -l <alone.csv)" ]
-    ! cmp -s out.csv alone.csv
+    run ! cmp -s out.csv alone.csv
+    # a file of the same size whose rows begin elsewhere: rank 0 reads alone
+    { echo x,y; yes 1.50,2.50 | head -n 104858; } >begin.csv
+    { echo "# 2345678"; echo x,y; yes 1.50,2.50 | head -n 104857; } >others/begin.csv
+    ranks 2 bash blind others "$FLOWCTL" logprob model.h5 begin.csv -q -o out.csv
+    "$plain" logprob model.h5 begin.csv -q -o alone.csv
+    same out.csv alone.csv
 }
 
 @test "a full disk at rank 0 ends all ranks" {

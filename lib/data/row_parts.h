@@ -34,8 +34,8 @@ bool flow_row_parts_go_on(const flow_row_parts *parts);
 flow_status flow_row_parts_end(flow_row_parts *parts, flow_status status, flow_error *err);
 
 /* Tells the others that this rank has read n valid rows, or none because its part was empty. counts (size) receives the
- * numbers of all ranks. The reader of rank 0 counts the dropped rows of all parts and takes over remarks; `good` is
- * false at a rank whose reading has failed, and then it does not. Collective; all have the same status. */
+ * numbers of all ranks. The reader of rank 0 counts the dropped rows of all parts and takes over remarks, unless `good`
+ * is false at a rank, whose reading has failed. Collective; all have the same status. */
 flow_status flow_row_parts_tell(flow_row_parts *parts, int64_t n, bool good, int64_t *counts, flow_error *err);
 
 /* Goes behind the last row. */

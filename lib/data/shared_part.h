@@ -24,7 +24,7 @@ typedef struct flow_shared_part {
     flow_shared_count *counts;              /* (size) of the round */
     flow_dropped_rows dropped, all_dropped; /* of this part; at rank 0, of those of all ranks */
     size_t numbers_room, values_room;       /* of all_dropped */
-    size_t *sent, *got;                     /* (size) bytes; for the caller, too */
+    size_t *sent, *got;                     /* (size) bytes of a message, while it is sent; also of the caller's */
     int n_remarks;                          /* of the reader, that are known */
 } flow_shared_part;
 

@@ -233,7 +233,7 @@ flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s
     if (status == FLOW_OK)
         status = logprob_read_given(&e, err);
     const flow_weighed_options weighed = {
-        .asked = options->weight, .trained = s->model->spec->data->weight, .given = e.given};
+        .asked = options->weight, .trained = s->model->spec->data->weight, .given = e.given, .shared = true};
     if (status == FLOW_OK)
         status = flow_weighed_open(&e.in, &out->weight, s, &options->rows, &weighed, err);
     const flow_row_walk walk = {

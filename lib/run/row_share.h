@@ -5,7 +5,7 @@
  * their order. So count, the output and errors of reading and writing are those of a process that runs alone. Where
  * nothing is read (draws without a context), nothing is sent but the numbers of the rows. Where all ranks have the
  * table and its rows have known places (flow_input.parts), each rank reads its own part, and sends back the rows as
- * well. The parts of such a round have rows that are dropped among them.
+ * well. Some rows of such a part may be invalid; they are dropped.
  *
  * While the others map a round, rank 0 counts and writes the round before and reads the next one. Its own part of a
  * round is smaller for this, by how long these take. The size of a part changes no bit, as what map gives is a function

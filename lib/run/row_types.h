@@ -23,7 +23,7 @@ typedef struct flow_row_options {
 } flow_row_options;
 
 typedef struct flow_row_batch {
-    int64_t at;       /* rows of the walk before these; not where rows are read from a table */
+    int64_t at;       /* rows of the walk before these; of no meaning where rows are read from a table */
     size_t n;         /* rows */
     size_t first;     /* the first of them that is written: 0, but where a tile begins before the first row */
     double *in;       /* (n, n_in) rows that were read */

@@ -298,7 +298,7 @@ static flow_status score_open(scoring *run, flow_error *err)
         return flow_error_memory(err, "the scores");
     FLOW_TRY(flow_own_draws_make(&run->draws, s, n, (uint64_t)o->seed, o->tail, &o->rows.hooks, err));
     const flow_weighed_options weighed = {
-        .asked = o->weight, .trained = s->model->spec->data->weight, .given = run->given};
+        .asked = o->weight, .trained = s->model->spec->data->weight, .given = run->given, .shared = true};
     return flow_weighed_open(&run->in, &r->weight, s, &o->rows, &weighed, err);
 }
 

@@ -171,10 +171,26 @@ static flow_status session_open_input(const flow_session *s, flow_input *out, co
 /* What the input is at rank 0. */
 typedef struct session_input {
     int64_t n_rows, text_bytes;
-    int n_columns;
+    flow_position start;
+    int n_read, n_columns;
     bool has_optional;
     bool fits; /* the ranks can try to share it */
 } session_input;
+
+static session_input session_look_at_input(const flow_input *in)
+{
+    if (in->reader == NULL)
+        return (session_input){0};
+    return (session_input){in->reader->n_rows, in->reader->text_bytes, flow_reader_tell(in->reader),
+                           in->n_read, in->n_columns, in->has_optional, flow_row_parts_fit(in->reader)};
+}
+
+static bool session_is_same_input(const session_input *a, const session_input *b)
+{
+    return a->n_rows == b->n_rows && a->text_bytes == b->text_bytes && a->start.row == b->start.row &&
+           a->start.offset == b->start.offset && a->start.line == b->start.line && a->n_read == b->n_read &&
+           a->n_columns == b->n_columns && a->has_optional == b->has_optional && a->fits == b->fits;
+}
 
 /* Opens the input at the other ranks, too, if all of them can, and finds its rows. Else rank 0 has it alone. */
 static flow_status session_share_input(const flow_session *s, flow_input *out, const char *location,
@@ -187,9 +203,8 @@ static flow_status session_share_input(const flow_session *s, flow_input *out, c
     if (!options->shared || !first->fits || flow_comm_size(comm) == 1)
         return FLOW_OK;
     bool same = root || session_open_input(s, out, location, names, n, options, NULL) == FLOW_OK;
-    if (same && !root)
-        same = out->reader->n_rows == first->n_rows && out->reader->text_bytes == first->text_bytes &&
-               out->n_columns == first->n_columns && out->has_optional == first->has_optional;
+    const session_input mine = session_look_at_input(out);
+    same = same && session_is_same_input(&mine, first);
     if (!flow_comm_any(comm, !same))
         status = flow_row_parts_find(&out->parts, out->reader, comm, err);
     if (out->parts == NULL && !root)
@@ -204,10 +219,7 @@ flow_status flow_session_open_input(const flow_session *s, flow_input *out, cons
     const bool root = flow_is_root(comm);
     FLOW_TRY(flow_root_status(comm, root ? session_open_input(s, out, location, names, n, options, err) : FLOW_OK,
                               err));
-    session_input first = {0};
-    if (root && out->reader != NULL)
-        first = (session_input){out->reader->n_rows, out->reader->text_bytes, out->n_columns, out->has_optional,
-                                flow_row_parts_fit(out->reader)};
+    session_input first = session_look_at_input(out);
     flow_comm_broadcast(comm, 0, &first, sizeof first);
     FLOW_TRY(session_share_input(s, out, location, names, n, options, &first, err));
     if (!root && out->parts == NULL)

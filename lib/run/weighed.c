@@ -22,7 +22,7 @@ flow_status flow_weighed_open(flow_input *in, const char **weight, const flow_se
         .csv = rows->csv,
         .image = flow_session_image(s),
         .given = options->given,
-        .shared = true,
+        .shared = options->shared,
     };
     if (status == FLOW_OK)
         status = flow_session_open_input(s, in, data, names, s->width, &how, err);

@@ -9,7 +9,8 @@
 typedef struct flow_weighed_options {
     const char *asked;   /* the column of the weights; NULL: `trained` */
     const char *trained; /* that of the training, which is used where the data have it; NULL: none */
-    const double *given; /* (n_context) as in flow_input_options */
+    const double *given; /* (n_context) as in flow_input_options, */
+    bool shared;         /* as this one */
 } flow_weighed_options;
 
 /* Opens rows->input with the columns of the model, and the weight behind them. *weight is its column, borrowed from the
