@@ -433,7 +433,7 @@ test-density: $(addprefix build/,$(DENSITY))
 	@scripts/run_tests.sh $^
 test-cli: build/flowctl build/share/made $(DENSITIES)
 	@scripts/run_tests.sh $(BATS:%=build/flowctl:%)
-test-mpi: $(MPI_TESTED)
+test-mpi: $(MPI_TESTED) $(DENSITIES) $(FAULT_CALLS)
 	@scripts/run_tests.sh $(MPI_RUNS)
 test-fault: $(FAULT_TESTS)
 	@scripts/run_tests.sh $^
