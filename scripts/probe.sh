@@ -191,7 +191,8 @@ amx=no
 [ "$x86_64" = no ] || ! builds -mavx512bf16 -mamx-tile -mamx-bf16 <<<'#include <immintrin.h>
 int main(void) { _tile_release(); return 0; }' || amx=yes
 
-# SVE needs a compiler that is told the length of vectors, SLEEF's functions for them, and Linux to say what there is.
+# Kernels for SVE are compiled where the compiler takes the length of vectors as an option, SLEEF has functions for SVE,
+# and Linux tells a program what the processor has.
 sve=no
 # shellcheck disable=SC2086
 [ "$arm64" = no ] || ! builds -march=armv8.2-a+sve -msve-vector-bits=512 $search_cflags ${cflags_sleef-} \

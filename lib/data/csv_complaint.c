@@ -91,7 +91,7 @@ static char complaint_other_delimiter(const flow_csv_complaint *about)
     const char *names = about->reader->columns.at[0];
     if (about->row > 0 || !about->reader->has_names || about->aim->n_fields != 1)
         return 0;
-    /* of a name of two words above "1,5", the comma may be that of decimals */
+    /* below a name of two words, the comma of "1,5" may be that of decimals */
     const size_t n_delimiters = sizeof delimiters - (about->aim->delimiter == ',');
     for (size_t k = 0; k < n_delimiters; k++) {
         size_t n = 1;

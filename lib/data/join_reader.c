@@ -43,8 +43,8 @@ static flow_status join_take_remarks(join_reader *r, join_part *part, flow_error
 }
 
 /* Reads the next rows of a table. How far it is read ahead does not depend on where reading began or will end: of
- * errors in several tables, the same one comes first. Where invalid rows are skipped there are no such errors, and none
- * of them is passed behind the end. */
+ * errors in several tables, the same one comes first. Where invalid rows are skipped there are no such errors. A
+ * table then ends where the part of a rank ends: not every rank reads a long run of invalid rows behind it. */
 static flow_status join_refill(const join_reader *r, join_part *p, flow_error *err)
 {
     const flow_position here = flow_reader_tell(p->reader);
